@@ -1,0 +1,1 @@
+"""What runs inside every bot container: PID 1, state log, wrappers. Standard library only."""

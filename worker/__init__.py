@@ -1,0 +1,1 @@
+"""Composition: settings, worker process, gateway, command line, embedded stack."""

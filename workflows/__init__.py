@@ -1,0 +1,1 @@
+"""What decides: workflows and the pure functions behind them."""
