@@ -1,4 +1,4 @@
-"""Imports point one way (worker -> workflows -> activities -> agent), and the agent is standard library only."""
+"""Imports point one way (worker -> workflows -> activities -> agent); the agent is standard library only."""
 
 from __future__ import annotations
 
