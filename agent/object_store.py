@@ -1,0 +1,214 @@
+"""The few S3 operations the agent needs, over the standard library's HTTP client.
+
+A request is never repeated in here: a repeated conditional write would report its own success as a
+conflict. Who may repeat decides with the meaning of the write in hand (see ``create``).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+from agent import sigv4
+from agent.errors import ObjectMissing, PreconditionFailed, StoreRefused, StoreUnavailable
+
+# Losers of a conditional write on SeaweedFS wait up to 3 s, so a shorter limit would turn a clear
+# conflict into an unclear failure.
+TIMEOUT_SECONDS = 20.0
+DOWNLOAD_BLOCK = 1 << 20
+
+
+class ObjectStore:
+    """One store, one kept connection; not for use by two threads or across a fork."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        *,
+        secure: bool = False,
+        session_token: str = "",
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._endpoint = endpoint
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._session_token = session_token
+        self._timeout = timeout
+        self._tls = ssl.create_default_context() if secure else None
+        self._connection: http.client.HTTPConnection | None = None
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """The whole object; ``ObjectMissing`` when there is none."""
+        return self._call("GET", bucket, key)
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """Write unconditionally: for keys that are named by their content."""
+        self._call("PUT", bucket, key, body=data)
+
+    def create(self, bucket: str, key: str, data: bytes) -> None:
+        """Write only if there is no such object; ``PreconditionFailed`` when somebody else's is there.
+
+        ``data`` must hold something unique to the writer: after a lost answer, or a refusal that may
+        be the echo of our own first attempt, the object is read back and equality means success.
+        """
+        try:
+            self._call("PUT", bucket, key, body=data, headers={"if-none-match": "*"})
+        except (PreconditionFailed, StoreUnavailable) as failure:
+            try:
+                stored = self.get(bucket, key)
+            except ObjectMissing:
+                raise failure from None
+            if stored != data:
+                raise PreconditionFailed(f"object {bucket}/{key} was written by another writer") from failure
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove the object; one that is gone already is a success."""
+        try:
+            self._call("DELETE", bucket, key)
+        except ObjectMissing:
+            return
+
+    def list(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Keys below ``prefix``, in no order to rely on: servers differ."""
+        token = ""
+        while True:
+            params = {"list-type": "2", "prefix": prefix, "max-keys": "1000"}
+            if token:
+                params["continuation-token"] = token
+            try:
+                root = ElementTree.fromstring(self._call("GET", bucket, "", params=params))
+            except ElementTree.ParseError as error:
+                raise StoreUnavailable(
+                    f"listing {bucket}/{prefix}: the answer is not XML: {error}"
+                ) from error
+            token = ""
+            for element in root.iter():
+                name = element.tag.rpartition("}")[2]
+                if name == "Key" and element.text:
+                    yield element.text
+                elif name == "NextContinuationToken" and element.text:
+                    token = element.text
+            if not token:
+                return
+
+    def download(self, bucket: str, key: str, path: Path) -> None:
+        """Stream the object into ``path``; on failure the file may be there in part."""
+        response = self._send("GET", bucket, key, {}, b"", {})
+        try:
+            if response.status != 200:
+                raise _failure(response.status, response.read(4096), f"object {bucket}/{key}")
+            expected = response.length
+            written = 0
+            with path.open("wb") as file:
+                while block := response.read(DOWNLOAD_BLOCK):
+                    written += file.write(block)
+            if expected is not None and written != expected:
+                raise StoreUnavailable(f"object {bucket}/{key}: cut after {written} of {expected} bytes")
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise StoreUnavailable(f"object {bucket}/{key}: {error!r}") from error
+
+    def close(self) -> None:
+        """Drop the connection; the next request opens a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _call(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        response = self._send(method, bucket, key, params or {}, body, headers or {})
+        try:
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise StoreUnavailable(f"{method} {bucket}/{key}: the answer broke off: {error!r}") from error
+        if not 200 <= response.status < 300:
+            raise _failure(response.status, answer, f"{method} {bucket}/{key}")
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        params: Mapping[str, str],
+        body: bytes,
+        extra: Mapping[str, str],
+    ) -> http.client.HTTPResponse:
+        path = f"/{bucket}/{key}" if key else f"/{bucket}"
+        digest = hashlib.sha256(body).hexdigest()
+        headers = {
+            "host": self._endpoint,
+            "x-amz-date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
+            "x-amz-content-sha256": digest,
+            **extra,
+        }
+        if body:
+            # A server that does not check the signed digest still refuses a body with a wrong MD5.
+            md5 = hashlib.md5(body, usedforsecurity=False).digest()
+            headers["content-md5"] = base64.b64encode(md5).decode()
+        if self._session_token:
+            headers["x-amz-security-token"] = self._session_token
+        headers["authorization"] = sigv4.authorization(
+            method=method,
+            path=path,
+            params=params,
+            headers=headers,
+            payload_sha256=digest,
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+        )
+        url = sigv4.canonical_path(path)
+        if params:
+            url += "?" + sigv4.canonical_query(params)
+        try:
+            connection = self._connect()
+            connection.request(method, url, body=body or None, headers=headers)
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise StoreUnavailable(f"object store {self._endpoint}: {error!r}") from error
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._connection is None:
+            if self._tls is not None:
+                self._connection = http.client.HTTPSConnection(
+                    self._endpoint, timeout=self._timeout, context=self._tls
+                )
+            else:
+                self._connection = http.client.HTTPConnection(self._endpoint, timeout=self._timeout)
+        return self._connection
+
+
+def _failure(
+    status: int, answer: bytes, what: str
+) -> ObjectMissing | PreconditionFailed | StoreRefused | StoreUnavailable:
+    """The typed failure of an HTTP status; the server's own code goes into the text, for people only."""
+    try:
+        detail = ElementTree.fromstring(answer).findtext("{*}Code") or "" if answer else ""
+    except ElementTree.ParseError:
+        detail = answer[:200].decode(errors="replace")
+    text = f"{what}: {status} {detail}".rstrip()
+    if status == 404:
+        return ObjectMissing(text)
+    if status in (409, 412):
+        return PreconditionFailed(text)
+    if status >= 500 or status in (408, 429):
+        return StoreUnavailable(text)
+    return StoreRefused(text)
