@@ -1,0 +1,80 @@
+"""Entries of a bot's log: one object per generation, created once, never overwritten."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from agent.errors import PreconditionFailed, RestoreFailed
+from agent.object_store import ObjectStore
+
+CLAIM = "claim"
+COMMIT = "commit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """``tree`` is the hash of the state this generation stands for; empty means an empty state."""
+
+    generation: int
+    kind: str
+    epoch: str
+    parent: int
+    tree: str
+    size: int
+    run_id: str
+    time: str
+    nonce: str
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True).encode()
+
+
+class EntryLog:
+    """The log of one bot; linear because two writers cannot create the same generation."""
+
+    def __init__(self, store: ObjectStore, bucket: str, bot_id: str) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._prefix = f"{bot_id}/log/"
+
+    def head(self) -> Entry | None:
+        """The newest entry, or None where there is no log. Found by what the keys say, not by their order."""
+        numbers = [
+            int(name[:-5])
+            for key in self._store.list(self._bucket, self._prefix)
+            if (name := key.removeprefix(self._prefix)).endswith(".json") and name[:-5].isdigit()
+        ]
+        return self.read(max(numbers)) if numbers else None
+
+    def read(self, generation: int) -> Entry:
+        """One entry; ``RestoreFailed`` when it is there but cannot be understood."""
+        data = self._store.get(self._bucket, self._key(generation))
+        try:
+            return Entry(**json.loads(data))
+        except (ValueError, TypeError) as error:
+            raise RestoreFailed(f"state log entry {self._key(generation)} is damaged: {error}") from error
+
+    def append(self, *, after: int, kind: str, epoch: str, tree: str, size: int, run_id: str) -> Entry | None:
+        """Create generation ``after + 1``; None when another writer already has it."""
+        entry = Entry(
+            generation=after + 1,
+            kind=kind,
+            epoch=epoch,
+            parent=after,
+            tree=tree,
+            size=size,
+            run_id=run_id,
+            time=datetime.now(UTC).isoformat(),
+            nonce=uuid4().hex,
+        )
+        try:
+            self._store.create(self._bucket, self._key(entry.generation), entry.encode())
+        except PreconditionFailed:
+            return None
+        return entry
+
+    def _key(self, generation: int) -> str:
+        return f"{self._prefix}{generation:012d}.json"

@@ -1,0 +1,91 @@
+"""Packs: the compressed new chunks of one commit, named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import replace
+
+from agent.errors import ObjectMissing, RestoreFailed
+from agent.object_store import ObjectStore
+from agent.statelog.tree import Chunk, Node
+
+CHUNK_BYTES = 256 * 1024
+# Bounds the memory of a commit; a larger commit becomes several packs.
+PACK_BYTES = 32 * 1024 * 1024
+PENDING = ""
+
+
+class PackWriter:
+    """Collects chunks that the parent generation does not have; a pack's name is known once it is full."""
+
+    def __init__(self, store: ObjectStore, bucket: str, bot_id: str, known: dict[str, Chunk]) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._prefix = f"{bot_id}/packs/"
+        self._known = known
+        self._buffer = bytearray()
+        self._open: list[Chunk] = []
+        self.uploaded_bytes = 0
+
+    def add(self, data: bytes) -> str:
+        """Store the chunk unless it is known; returns its hash, to be placed after ``flush``."""
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in self._known:
+            packed = zlib.compress(data, 1)
+            chunk = Chunk(digest, PENDING, len(self._buffer), len(packed))
+            self._known[digest] = chunk
+            self._open.append(chunk)
+            self._buffer += packed
+            if len(self._buffer) >= PACK_BYTES:
+                self.flush()
+        return digest
+
+    def flush(self) -> None:
+        """Upload what is open. Harmless when the commit fails later: nothing refers to the pack then."""
+        if not self._open:
+            return
+        data = bytes(self._buffer)
+        name = hashlib.sha256(data).hexdigest()
+        self._store.put(self._bucket, self._prefix + name, data)
+        self.uploaded_bytes += len(data)
+        for chunk in self._open:
+            self._known[chunk.sha256] = replace(chunk, pack=name)
+        self._open.clear()
+        self._buffer.clear()
+
+    def place(self, digest: str) -> Chunk:
+        """Where a chunk is; only after ``flush``."""
+        return self._known[digest]
+
+
+class PackReader:
+    """Reads chunks, keeping one pack in memory: files of one commit lie side by side."""
+
+    def __init__(self, store: ObjectStore, bucket: str, bot_id: str) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._prefix = f"{bot_id}/packs/"
+        self._name = ""
+        self._data = b""
+
+    def read(self, chunk: Chunk) -> bytes:
+        """The chunk's plain bytes, verified; ``RestoreFailed`` when they are gone or damaged."""
+        if chunk.pack != self._name:
+            try:
+                self._data = self._store.get(self._bucket, self._prefix + chunk.pack)
+            except ObjectMissing as error:
+                raise RestoreFailed(f"state pack {chunk.pack} is missing") from error
+            self._name = chunk.pack
+        try:
+            plain = zlib.decompress(self._data[chunk.offset : chunk.offset + chunk.length])
+        except zlib.error as error:
+            raise RestoreFailed(f"state pack {chunk.pack} is damaged: {error}") from error
+        if hashlib.sha256(plain).hexdigest() != chunk.sha256:
+            raise RestoreFailed(f"state pack {chunk.pack} is damaged at {chunk.offset}")
+        return plain
+
+
+def chunks_of(nodes: list[Node]) -> dict[str, Chunk]:
+    """Every chunk that a tree refers to, by hash."""
+    return {chunk.sha256: chunk for node in nodes for chunk in node.chunks}

@@ -1,0 +1,166 @@
+"""Restore, claim, commit: what a bot's life asks of its state.
+
+Nothing is kept in memory between two calls, so each may run in a forked child that ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from agent.errors import Fenced, ObjectMissing, RestoreFailed
+from agent.object_store import ObjectStore
+from agent.statelog import local, restore, snapshot, tree
+from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog
+from agent.statelog.packs import PackReader, PackWriter, chunks_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartResult:
+    """``kept`` tells that the directory held newer state of the last epoch, which was not overwritten."""
+
+    generation: int
+    epoch: str
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitResult:
+    """``changed`` is False when there was nothing to commit; then nothing was uploaded."""
+
+    changed: bool
+    generation: int
+    uploaded_bytes: int
+
+
+class StateLog:
+    """The state of one bot, seen by one run of it."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        bucket: str,
+        bot_id: str,
+        state_dir: Path,
+        cache_path: Path,
+        run_id: str,
+        max_bytes: int,
+    ) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._bot_id = bot_id
+        self._state_dir = state_dir
+        self._cache_path = cache_path
+        self._run_id = run_id
+        self._max_bytes = max_bytes
+        self._log = EntryLog(store, bucket, bot_id)
+
+    def start(self) -> StartResult:
+        """Bring the newest state into the directory and claim the log for a new epoch.
+
+        After this every other epoch is fenced. A directory that this host's last epoch left dirty, with
+        nobody having claimed since, is kept: it is newer than what the store has.
+        """
+        epoch = uuid4().hex
+        while True:
+            head = self._log.head()
+            remembered = local.load(self._cache_path)
+            kept = head is not None and remembered is not None and remembered.epoch == head.epoch
+            if not kept:
+                # Forgotten first: a crash in the middle must not pass a part for the whole.
+                self._cache_path.unlink(missing_ok=True)
+                self._write(head)
+            after = head.generation if head else 0
+            reference, size = (head.tree, head.size) if head else ("", 0)
+            claim = self._log.append(
+                after=after, kind=CLAIM, epoch=epoch, tree=reference, size=size, run_id=self._run_id
+            )
+            if claim is None:
+                continue
+            stats = remembered.stats if kept and remembered and remembered.tree == reference else {}
+            local.Local(
+                epoch=epoch, generation=claim.generation, tree=reference, size=size, stats=stats
+            ).save(self._cache_path)
+            return StartResult(generation=claim.generation, epoch=epoch, kept=kept)
+
+    def restore_only(self) -> int:
+        """Bring the newest state into the directory without claiming it (queries); its generation, or 0."""
+        head = self._log.head()
+        self._write(head)
+        return head.generation if head else 0
+
+    def commit(self) -> CommitResult:
+        """Append what changed since the last commit; ``Fenced`` when another epoch has the log."""
+        mine = local.load(self._cache_path)
+        if mine is None:
+            raise RestoreFailed(f"bot {self._bot_id}: no claimed epoch here, so nothing may be committed")
+        nodes = self._nodes(mine.tree)
+        packs = PackWriter(self._store, self._bucket, self._bot_id, chunks_of(nodes))
+        taken = snapshot.take(
+            self._state_dir, {node.path: node for node in nodes}, mine.stats, packs, self._max_bytes
+        )
+        uploaded = packs.uploaded_bytes
+        data = tree.encode(taken.nodes)
+        reference = hashlib.sha256(data).hexdigest() if taken.nodes else ""
+        changed = reference != mine.tree
+        if changed:
+            if reference:
+                self._store.put(self._bucket, self._tree_key(reference), data)
+                uploaded += len(data)
+            entry = self._log.append(
+                after=mine.generation,
+                kind=COMMIT,
+                epoch=mine.epoch,
+                tree=reference,
+                size=taken.size,
+                run_id=self._run_id,
+            )
+            if entry is None:
+                entry = self._lost_race(mine, reference, taken.size)
+            mine.generation, mine.tree, mine.size = entry.generation, reference, taken.size
+        if changed or taken.stats != mine.stats:
+            mine.stats = taken.stats
+            mine.save(self._cache_path)
+        return CommitResult(changed=changed, generation=mine.generation, uploaded_bytes=uploaded)
+
+    def _lost_race(self, mine: local.Local, reference: str, size: int) -> Entry:
+        """Somebody has our next generation: ourselves before a crash, or an epoch that fences us."""
+        other = self._log.read(mine.generation + 1)
+        if other.epoch != mine.epoch:
+            raise Fenced(
+                f"bot {self._bot_id}: run {other.run_id} claimed the state at generation {other.generation}"
+            )
+        head = self._log.head()
+        if head is None or head.epoch != mine.epoch:
+            raise Fenced(
+                f"bot {self._bot_id}: another run claimed the state after generation {mine.generation}"
+            )
+        entry = self._log.append(
+            after=head.generation,
+            kind=COMMIT,
+            epoch=mine.epoch,
+            tree=reference,
+            size=size,
+            run_id=self._run_id,
+        )
+        if entry is None:
+            raise Fenced(f"bot {self._bot_id}: another run wrote after generation {head.generation}")
+        return entry
+
+    def _write(self, head: Entry | None) -> None:
+        nodes = self._nodes(head.tree) if head else []
+        restore.write(self._state_dir, nodes, PackReader(self._store, self._bucket, self._bot_id))
+
+    def _nodes(self, reference: str) -> list[tree.Node]:
+        if not reference:
+            return []
+        try:
+            data = self._store.get(self._bucket, self._tree_key(reference))
+        except ObjectMissing as error:
+            raise RestoreFailed(f"bot {self._bot_id}: state tree {reference} is missing") from error
+        return tree.decode(data, reference)
+
+    def _tree_key(self, reference: str) -> str:
+        return f"{self._bot_id}/trees/{reference}"

@@ -1,0 +1,169 @@
+"""The state log on a real S3 server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from agent.errors import Fenced, RestoreFailed, StateTooLarge
+from agent.statelog import StateLog
+from tests.support.s3_server import S3Server
+
+BUCKET = "bot-state"
+
+
+OpenLog = Callable[..., StateLog]
+
+
+@pytest.fixture
+def open_log(s3_server: S3Server) -> Iterator[OpenLog]:
+    """Logs as separate agents would open them: each with a connection of its own, closed at the end."""
+    with ExitStack() as opened:
+
+        def build(bot_id: str, directory: Path, *, run_id: str = "run", max_bytes: int = 1 << 30) -> StateLog:
+            store = opened.enter_context(closing(s3_server.store()))
+            return StateLog(
+                store, BUCKET, bot_id, directory / "state", directory / "cache.json", run_id, max_bytes
+            )
+
+        yield build
+
+
+@pytest.fixture
+def bot_id(s3_server: S3Server) -> str:
+    with closing(s3_server.store()) as store:
+        store.put(BUCKET, "present", b"x")
+    return f"bot-{uuid4().hex}"
+
+
+def test_everything_comes_back_bit_exact(open_log: OpenLog, bot_id: str, tmp_path: Path) -> None:
+    first = open_log(bot_id, tmp_path / "a")
+    assert first.start().generation == 1
+    state = tmp_path / "a" / "state"
+    (state / "empty").mkdir()
+    (state / "deep" / "er").mkdir(parents=True)
+    (state / "deep" / "er" / "blob").write_bytes(os.urandom(700_000))
+    (state / "zero").touch()
+    (state / "script").write_text("x")
+    (state / "script").chmod(0o750)
+    (state / "inside").symlink_to("deep/er/blob")
+    (state / "outside").symlink_to("/etc/passwd")
+    os.mkfifo(state / "fifo")
+    result = first.commit()
+    assert (result.changed, result.generation) == (True, 2)
+
+    assert open_log(bot_id, tmp_path / "b").restore_only() == 2
+    copy = tmp_path / "b" / "state"
+    assert sorted(p.relative_to(copy).as_posix() for p in copy.rglob("*")) == [
+        "deep",
+        "deep/er",
+        "deep/er/blob",
+        "empty",
+        "inside",
+        "script",
+        "zero",
+    ]
+    assert (copy / "inside").read_bytes() == (state / "deep" / "er" / "blob").read_bytes()
+    assert (copy / "script").stat().st_mode & 0o777 == 0o750
+
+
+def test_unchanged_state_uploads_nothing_and_a_change_uploads_little(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    log = open_log(bot_id, tmp_path)
+    log.start()
+    blob = tmp_path / "state" / "blob"
+    blob.write_bytes(os.urandom(8 << 20))
+    assert log.commit().uploaded_bytes > 8 << 20
+    unchanged = log.commit()
+    assert (unchanged.changed, unchanged.uploaded_bytes) == (False, 0)
+    with blob.open("r+b") as file:
+        file.seek(4 << 20)
+        file.write(b"changed")
+    changed = log.commit()
+    assert changed.changed
+    assert 0 < changed.uploaded_bytes < 400_000
+
+
+def test_the_older_of_two_agents_is_fenced_and_changes_nothing(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    old = open_log(bot_id, tmp_path / "old", run_id="old")
+    old.start()
+    (tmp_path / "old" / "state" / "key").write_text("before")
+    old.commit()
+    new = open_log(bot_id, tmp_path / "new", run_id="new")
+    new.start()
+    (tmp_path / "old" / "state" / "key").write_text("zombie")
+    with pytest.raises(Fenced, match="run new claimed"):
+        old.commit()
+    (tmp_path / "new" / "state" / "key").write_text("successor")
+    assert new.commit().changed
+    with pytest.raises(Fenced):
+        old.commit()
+    open_log(bot_id, tmp_path / "look").restore_only()
+    assert (tmp_path / "look" / "state" / "key").read_text() == "successor"
+
+
+def test_a_killed_run_leaves_its_state_to_the_next_start_on_its_disk(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    open_log(bot_id, tmp_path).start()
+    (tmp_path / "state" / "key").write_text("never committed")
+    again = open_log(bot_id, tmp_path)
+    assert again.start().kept
+    assert (tmp_path / "state" / "key").read_text() == "never committed"
+    assert again.commit().changed
+
+
+def test_a_stale_directory_gives_way_to_a_later_epoch(open_log: OpenLog, bot_id: str, tmp_path: Path) -> None:
+    open_log(bot_id, tmp_path / "a").start()
+    (tmp_path / "a" / "state" / "key").write_text("stale")
+    other = open_log(bot_id, tmp_path / "b")
+    other.start()
+    (tmp_path / "b" / "state" / "key").write_text("newer")
+    other.commit()
+    assert not open_log(bot_id, tmp_path / "a").start().kept
+    assert (tmp_path / "a" / "state" / "key").read_text() == "newer"
+
+
+def test_over_the_limit_fails_and_the_last_good_generation_stays(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    log = open_log(bot_id, tmp_path, max_bytes=1000)
+    log.start()
+    (tmp_path / "state" / "ok").write_bytes(b"x" * 900)
+    log.commit()
+    (tmp_path / "state" / "more").write_bytes(b"x" * 900)
+    with pytest.raises(StateTooLarge, match="1800"):
+        log.commit()
+    open_log(bot_id, tmp_path / "look").restore_only()
+    assert [p.name for p in (tmp_path / "look" / "state").iterdir()] == ["ok"]
+
+
+def test_a_damaged_or_missing_pack_stops_the_start(
+    s3_server: S3Server, open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    log = open_log(bot_id, tmp_path / "a")
+    log.start()
+    (tmp_path / "a" / "state" / "key").write_text("value")
+    log.commit()
+    store = s3_server.store()
+    (pack,) = store.list(BUCKET, f"{bot_id}/packs/")
+    store.put(BUCKET, pack, b"garbage")
+    with pytest.raises(RestoreFailed, match="damaged"):
+        open_log(bot_id, tmp_path / "b").start()
+    store.delete(BUCKET, pack)
+    with pytest.raises(RestoreFailed, match="missing"):
+        open_log(bot_id, tmp_path / "b").start()
+    store.close()
+
+
+def test_nothing_is_committed_without_a_claim(open_log: OpenLog, bot_id: str, tmp_path: Path) -> None:
+    with pytest.raises(RestoreFailed, match="no claimed epoch"):
+        open_log(bot_id, tmp_path).commit()
