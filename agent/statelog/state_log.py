@@ -12,9 +12,12 @@ from uuid import uuid4
 
 from agent.errors import Fenced, ObjectMissing, RestoreFailed
 from agent.object_store import ObjectStore
-from agent.statelog import local, restore, snapshot, tree
+from agent.statelog import legacy, local, restore, snapshot, tree
 from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog
 from agent.statelog.packs import PackReader, PackWriter, chunks_of
+
+# Belongs to no run, so no directory can be taken for its continuation.
+LEGACY_EPOCH = "legacy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,8 @@ class StateLog:
                 # Forgotten first: a crash in the middle must not pass a part for the whole.
                 self._cache_path.unlink(missing_ok=True)
                 self._write(head)
+                if head is None and self._import_legacy():
+                    continue
             after = head.generation if head else 0
             reference, size = (head.tree, head.size) if head else ("", 0)
             claim = self._log.append(
@@ -89,6 +94,8 @@ class StateLog:
         """Bring the newest state into the directory without claiming it (queries); its generation, or 0."""
         head = self._log.head()
         self._write(head)
+        if head is None:
+            self._extract_legacy()
         return head.generation if head else 0
 
     def commit(self) -> CommitResult:
@@ -148,6 +155,29 @@ class StateLog:
         if entry is None:
             raise Fenced(f"bot {self._bot_id}: another run wrote after generation {head.generation}")
         return entry
+
+    def _extract_legacy(self) -> bool:
+        scratch = self._cache_path.with_name(self._cache_path.name + ".legacy")
+        return legacy.extract(
+            self._store, self._bucket, self._bot_id, self._state_dir, scratch, self._max_bytes
+        )
+
+    def _import_legacy(self) -> bool:
+        """Make the legacy archive generation 1; False when there is none.
+
+        Losing the race for generation 1 is fine: then the log exists, and the caller reads it again.
+        """
+        if not self._extract_legacy():
+            return False
+        packs = PackWriter(self._store, self._bucket, self._bot_id, {})
+        taken = snapshot.take(self._state_dir, {}, {}, packs, self._max_bytes)
+        data = tree.encode(taken.nodes)
+        reference = hashlib.sha256(data).hexdigest()
+        self._store.put(self._bucket, self._tree_key(reference), data)
+        self._log.append(
+            after=0, kind=COMMIT, epoch=LEGACY_EPOCH, tree=reference, size=taken.size, run_id=self._run_id
+        )
+        return True
 
     def _write(self, head: Entry | None) -> None:
         nodes = self._nodes(head.tree) if head else []

@@ -1,0 +1,66 @@
+"""The archive that existing installations keep: ``<bot id>/state.tar.gz``, read once, never written."""
+
+from __future__ import annotations
+
+import posixpath
+import tarfile
+import zlib
+from pathlib import Path
+
+from agent.errors import ObjectMissing, RestoreFailed
+from agent.object_store import ObjectStore
+from agent.statelog.snapshot import stays_inside
+
+
+def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: Path, max_bytes: int) -> bool:
+    """Unpack the archive into the empty ``root``; False when there is none.
+
+    ``RestoreFailed`` for an archive that is damaged, too large, or names a path outside: the bot must
+    not run on half of its state. Devices, fifos and links that leave the state are left out.
+    """
+    key = f"{bot_id}/state.tar.gz"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        store.download(bucket, key, scratch)
+    except ObjectMissing:
+        return False
+    try:
+        with tarfile.open(scratch, "r:gz") as archive:
+            _unpack(archive, root, key, max_bytes)
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise RestoreFailed(f"legacy state {key} cannot be read: {error}") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+    return True
+
+
+def _unpack(archive: tarfile.TarFile, root: Path, key: str, max_bytes: int) -> None:
+    total = 0
+    links: list[tuple[Path, str]] = []
+    for member in archive:
+        name = posixpath.normpath(member.name)
+        if name.startswith(("/", "..")):
+            raise RestoreFailed(f"legacy state {key} names a path outside the state: {member.name!r}")
+        if name == ".":
+            continue
+        path = root / name
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+        elif member.isreg():
+            total += member.size
+            if total > max_bytes:
+                raise RestoreFailed(f"legacy state {key} is over the limit of {max_bytes} bytes")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            source = archive.extractfile(member)
+            if source is None:
+                raise RestoreFailed(f"legacy state {key}: {member.name!r} has no content")
+            with source, path.open("wb") as file:
+                while block := source.read(1 << 20):
+                    file.write(block)
+            path.chmod(member.mode & 0o777)
+        elif member.issym() and stays_inside(name, member.linkname):
+            links.append((path, member.linkname))
+    # Links come last, so that no member can be written through one.
+    for path, target in links:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
