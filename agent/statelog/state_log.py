@@ -70,6 +70,12 @@ class StateLog:
         while True:
             head = self._log.head()
             remembered = local.load(self._cache_path)
+            if head is None and remembered is not None:
+                # Clearing the directory now would destroy what may be the last copy.
+                raise RestoreFailed(
+                    f"bot {self._bot_id}: the state log that held generation {remembered.generation} is gone "
+                    f"from the store; the state on this disk was left as it is"
+                )
             kept = head is not None and remembered is not None and remembered.epoch == head.epoch
             if not kept:
                 # Forgotten first: a crash in the middle must not pass a part for the whole.

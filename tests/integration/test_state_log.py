@@ -167,3 +167,16 @@ def test_a_damaged_or_missing_pack_stops_the_start(
 def test_nothing_is_committed_without_a_claim(open_log: OpenLog, bot_id: str, tmp_path: Path) -> None:
     with pytest.raises(RestoreFailed, match="no claimed epoch"):
         open_log(bot_id, tmp_path).commit()
+
+
+def test_a_log_that_vanished_does_not_clear_the_last_copy(
+    s3_server: S3Server, open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    open_log(bot_id, tmp_path).start()
+    (tmp_path / "state" / "key").write_text("last copy")
+    with closing(s3_server.store()) as store:
+        for key in list(store.list(BUCKET, f"{bot_id}/")):
+            store.delete(BUCKET, key)
+    with pytest.raises(RestoreFailed, match="generation 1 is gone"):
+        open_log(bot_id, tmp_path).start()
+    assert (tmp_path / "state" / "key").read_text() == "last copy"
