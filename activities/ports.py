@@ -1,0 +1,99 @@
+"""The one port through which bots' containers are reached; process, Docker and Kubernetes adapt it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Phase = Literal["running", "exited"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """What to run. ``name`` is the identity: starting a name that exists adopts it.
+
+    ``env`` is the agent's environment without any path: a backend adds those of its own layout. ``kind``
+    "bot" keeps the state directory of ``bot_id`` beyond the container, so that a killed container's state can
+    still be saved; "query" gets an empty one that goes with it. Times are in seconds. 0 means no limit.
+    """
+
+    name: str
+    bot_id: str
+    run_id: str
+    kind: Literal["bot", "query"] = "bot"
+    env: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    stop_grace_s: float = 10
+    sync_budget_s: float = 30
+    memory_mb: int = 0
+    cpu: float = 0
+    pids: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """What a backend knows of one container. ``exit_report`` is the agent's own (see agent/status.py), None
+    when it left none: killed from outside, or the host went down. ``exit_code`` is that of the agent's
+    process. Instants are unix seconds, 0 when unknown."""
+
+    name: str
+    bot_id: str
+    run_id: str
+    kind: str
+    phase: Phase
+    labels: Mapping[str, str]
+    exit_code: int | None = None
+    signal: int = 0
+    oom: bool = False
+    started_at: float = 0
+    finished_at: float = 0
+    exit_report: Mapping[str, object] | None = None
+    status: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerEvent:
+    """``resync`` says that events may have been lost: list again."""
+
+    kind: Literal["started", "exited", "removed", "resync"]
+    name: str = ""
+
+
+class ContainerBackend(Protocol):
+    """Every method is idempotent and safe beside others of any process; failures are DurabotErrors."""
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        """Start, or adopt what already has this name, running or exited; never a second one."""
+
+    async def stop(self, name: str, grace_s: float | None = None) -> ContainerState | None:
+        """SIGTERM to the agent, wait for grace + sync budget, then kill what is left; returns when it is
+        over. ``grace_s`` None means the spec's own. None when there is no such container."""
+
+    async def inspect(self, name: str) -> ContainerState | None:
+        """None when there is no such container."""
+
+    async def list(self) -> list[ContainerState]:
+        """All of this installation, running and exited, in no order."""
+
+    def events(self) -> AsyncIterator[ContainerEvent]:
+        """Changes from now on, without end; begins with ``resync``, and says so again after a break."""
+
+    def logs(self, name: str, *, follow: bool = False, tail: int = -1) -> AsyncIterator[bytes]:
+        """The bot's own output, whole lines with their line ends; ``follow`` ends with the container."""
+
+    async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
+        """Where this container's port is reached from this host; None when it does not run."""
+
+    async def remove(self, name: str) -> None:
+        """Forget an exited container and its directory (a bot's state directory stays); a running one is
+        refused by Conflict; one that is gone is fine."""
+
+    async def remove_state(self, bot_id: str) -> None:
+        """Delete what is kept of a bot beyond its containers; Conflict while one runs."""
+
+    def isolation(self) -> str:
+        """One line for the operator: what separates bots here, and what does not."""
+
+    async def close(self) -> None:
+        """Release handles; containers go on."""
