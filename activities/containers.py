@@ -1,0 +1,65 @@
+"""Starting and stopping containers, as activities of the host that has them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import activity
+
+from activities.exit_report import exit_report
+from activities.failures import typed_failures
+from activities.messages import LOST, RUN_CONTAINER, STOP_CONTAINER, ExitReport, RunContainer, StopContainer
+from activities.ports import ContainerBackend, ContainerState
+from activities.specs import ActivityRef, StorageAccess, container_spec
+
+# Well under the heartbeat timeout of a stop, which is in workflows/policies.py.
+BEAT_SECONDS = 5.0
+STARTED = "started"
+
+
+class Containers:
+    """The fleet watcher completes ``run_container`` when the container ended, maybe from another process."""
+
+    def __init__(self, backend: ContainerBackend, storage: StorageAccess) -> None:
+        self._backend = backend
+        self._storage = storage
+
+    @activity.defn(name=RUN_CONTAINER)
+    async def run_container(self, request: RunContainer) -> ExitReport:
+        """Returns at once only for a container that has ended already; else the completion comes later."""
+        info = activity.info()
+        with typed_failures():
+            state = await self._backend.inspect(request.container)
+            if state is None:
+                if STARTED in info.heartbeat_details:
+                    # It ran, and its remains are gone. Starting it again is for the workflow to decide.
+                    return ExitReport(
+                        run_id=request.run_id,
+                        container=request.container,
+                        cause=LOST,
+                        message="the container vanished from its host",
+                        started_at=info.started_time.timestamp(),
+                    )
+                waiting = ActivityRef(
+                    workflow_id=info.workflow_id or "",
+                    workflow_run_id=info.workflow_run_id or "",
+                    activity_id=info.activity_id,
+                )
+                state = await self._backend.start(container_spec(request, self._storage, waiting))
+            activity.heartbeat(STARTED)
+            if state.phase == "exited":
+                return exit_report(state)
+        activity.raise_complete_async()
+
+    @activity.defn(name=STOP_CONTAINER)
+    async def stop_container(self, request: StopContainer) -> None:
+        """Returns when the container is over; one that is gone is fine."""
+        grace = None if request.grace_s < 0 else request.grace_s
+        with typed_failures():
+            stopping: asyncio.Task[ContainerState | None] = asyncio.create_task(
+                self._backend.stop(request.container, grace)
+            )
+            while not stopping.done():
+                activity.heartbeat()
+                await asyncio.wait([stopping], timeout=BEAT_SECONDS)
+            await stopping

@@ -1,0 +1,70 @@
+"""What a container's end was, from what its backend and its agent say: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from activities.messages import KILLED, LOST, ExitReport
+from activities.ports import ContainerState
+
+SIGKILL = 9
+
+
+def exit_report(state: ContainerState) -> ExitReport:
+    """The agent's own report where it left one; else what can be told from outside, and nothing more."""
+    own = state.exit_report
+    if own is not None:
+        return ExitReport(
+            run_id=state.run_id,
+            container=state.name,
+            exit_code=_integer(own, "exit_code", state.exit_code),
+            cause=_text(own, "cause"),
+            message=_text(own, "message"),
+            generation_before=_integer(own, "generation_before", 0) or 0,
+            generation_after=_integer(own, "generation_after", 0) or 0,
+            uploaded_bytes=_integer(own, "uploaded_bytes", 0) or 0,
+            final_sync=_text(own, "final_sync") or "unknown",
+            started_at=_seconds(own.get("started_at")),
+            finished_at=state.finished_at,
+            durations=_durations(own.get("durations")),
+            query_result=_text(own, "query_result"),
+            query_result_key=_text(own, "query_result_key"),
+        )
+    if state.exit_code is None:
+        cause, message = LOST, "the container ended without a trace: its host went down, or it was removed"
+    elif state.oom:
+        cause, message = "oom", "the container ran out of memory and was killed before its final sync"
+    elif state.signal:
+        cause, message = KILLED, f"the agent was killed by signal {state.signal} before its final sync"
+    else:
+        cause, message = "error", f"the agent ended with {state.exit_code} and left no report"
+    # User code may have run: without the agent's word for it, that must be assumed.
+    return ExitReport(
+        run_id=state.run_id,
+        container=state.name,
+        exit_code=state.exit_code,
+        cause=cause,
+        message=message,
+        started_at=state.started_at,
+        finished_at=state.finished_at,
+    )
+
+
+def _text(source: Mapping[str, object], name: str) -> str:
+    value = source.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _integer(source: Mapping[str, object], name: str, default: int | None) -> int | None:
+    value = source.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def _durations(value: object) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(name): _seconds(seconds) for name, seconds in value.items()}

@@ -1,0 +1,31 @@
+"""Search attributes: how operators find bots in Temporal's Web UI and how ``durabot list`` does."""
+
+from __future__ import annotations
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from activities.bot_spec import BotSpec
+
+BOT_ID = SearchAttributeKey.for_keyword("BotId")
+BOT_TYPE = SearchAttributeKey.for_keyword("BotType")
+RUNTIME = SearchAttributeKey.for_keyword("Runtime")
+BACKEND = SearchAttributeKey.for_keyword("Backend")
+HOST = SearchAttributeKey.for_keyword("Host")
+PHASE = SearchAttributeKey.for_keyword("Phase")
+CODE_VERSION = SearchAttributeKey.for_keyword("CodeVersion")
+TENANT = SearchAttributeKey.for_keyword("Tenant")
+ALL = (BOT_ID, BOT_TYPE, RUNTIME, BACKEND, HOST, PHASE, CODE_VERSION, TENANT)
+
+
+def of_bot(spec: BotSpec, phase: str) -> TypedSearchAttributes:
+    """What a bot's workflow starts with."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(BOT_ID, spec.bot_id),
+            SearchAttributePair(BOT_TYPE, spec.bot_type),
+            SearchAttributePair(RUNTIME, spec.runtime),
+            SearchAttributePair(CODE_VERSION, spec.code_version or "none"),
+            SearchAttributePair(TENANT, spec.tenant),
+            SearchAttributePair(PHASE, phase),
+        ]
+    )

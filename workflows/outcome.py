@@ -1,0 +1,50 @@
+"""Whether a scheduled run succeeded, and whether it may be tried again: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from activities.messages import LOST, ExitReport
+
+# Nothing of the user's has run after these, and another try cannot change the cause.
+HOPELESS = frozenset({"config", "refused", "bad_code", "restore_failed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """``reason`` is what an operator reads; ``kind`` is the failure's type in Temporal."""
+
+    result: Literal["success", "failed", "again"]
+    kind: str = ""
+    reason: str = ""
+
+
+def judge(report: ExitReport, attempt: int, max_attempts: int) -> Outcome:
+    """``attempt`` counts from 1. Once user code has started, only ``max_attempts`` allows another start."""
+    if report.cause == "exited" and report.exit_code == 0:
+        if report.final_sync == "failed":
+            # The bot did its work, and its last state did not reach the store: that is no success.
+            return Outcome(result="failed", kind="final_sync_failed", reason=reason(report))
+        return Outcome(result="success")
+    started = report.started_at > 0
+    if attempt < max_attempts and (started or report.cause not in HOPELESS):
+        return Outcome(result="again", kind=report.cause, reason=reason(report))
+    if not started and report.cause == LOST and attempt == 1:
+        return Outcome(result="again", kind=LOST, reason=reason(report))
+    return Outcome(result="failed", kind=report.cause or "error", reason=reason(report))
+
+
+def reason(report: ExitReport) -> str:
+    """One line for a person: how the container ended, and what became of the state."""
+    if report.cause == "exited":
+        text = f"exited with code {report.exit_code}"
+    elif report.cause == "signal" and report.exit_code is not None and report.exit_code > 128:
+        text = f"ended by signal {report.exit_code - 128}"
+    else:
+        text = report.cause or "ended"
+    if report.message and report.message not in text:
+        text += f": {report.message}"
+    if report.final_sync == "failed" and "final sync" not in text:
+        text += f" (final sync failed; the last saved state is generation {report.generation_after})"
+    return text

@@ -1,0 +1,42 @@
+"""Every timeout and retry policy of the workflows, with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# A realtime bot's container may run for years; Temporal wants a bound.
+RUN_FOREVER = timedelta(days=3650)
+# The watcher beats every three minutes: faster beats of thousands of bots cost a server core.
+RUN_HEARTBEAT = timedelta(minutes=10)
+# A host that refuses to start a container for now is asked again; the pending activity shows why.
+RUN_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+
+# A stop may take the grace, the sync budget and more; what bounds one is its heartbeat.
+STOP_TIMEOUT = timedelta(hours=2)
+STOP_HEARTBEAT = timedelta(seconds=20)
+STOP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
+# After a stop returned, the container's end is reported by the watcher within a moment.
+STOP_SETTLE = timedelta(seconds=10)
+
+SHORT_TIMEOUT = timedelta(seconds=20)
+SHORT_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=20)
+)
+ROLLBACK_TIMEOUT = timedelta(minutes=2)
+
+# A query that nobody started in this time has no caller any more.
+QUERY_START_TIMEOUT = timedelta(seconds=60)
+QUERY_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2), maximum_attempts=3
+)
+# Start, restore and stop of a query's container, on top of the query's own time.
+QUERY_MARGIN = timedelta(seconds=60)
+
+HOST_HEARTBEAT = timedelta(seconds=15)
+HOST_BEAT_RETRY = RetryPolicy(maximum_attempts=1)
+HOST_BEAT_PAUSE = timedelta(seconds=1)
+
+# `start` and `restart` answer when the bot runs, or after this with what holds it up.
+START_ANSWER = timedelta(seconds=30)

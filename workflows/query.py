@@ -1,0 +1,57 @@
+"""A query of a bot that does not run: an ephemeral container on its saved state, once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import ExitReport, QueryResult, RunContainer
+    from workflows import ids, outcome
+    from workflows.container_run import ContainerRun, place
+    from workflows.deadline import Deadline
+    from workflows.messages import QueryInput
+    from workflows.policies import QUERY_MARGIN
+
+
+@workflow.defn(name=ids.QUERY_WORKFLOW)
+class QueryWorkflow:
+    """An answer that the bot made completes the workflow, also when it is an error: it was answered."""
+
+    @workflow.run
+    async def run(self, given: QueryInput) -> QueryResult:
+        """The result file counts even when the exit code is not 0."""
+        host = await place(given.spec.bot_id, given.spec.host, lambda: False)
+        request = RunContainer(spec=given.spec, run_id=workflow.uuid4().hex[:12], query=given.query)
+        container = ContainerRun(request, host)
+        workflow.set_current_details(f"{given.query.path} on host {host}")
+        deadline = Deadline(given.query.timeout_s + QUERY_MARGIN.total_seconds())
+        try:
+            report = await container.run(deadline.passed)
+        finally:
+            deadline.cancel()
+        if container.cancelled:
+            raise asyncio.CancelledError
+        return answer(report)
+
+
+def answer(report: ExitReport) -> QueryResult:
+    """What the query's container left, or why there is nothing."""
+    if report.query_result_key:
+        return QueryResult(status="ok", data_key=report.query_result_key)
+    if not report.query_result:
+        if report.cause == "timeout":
+            return QueryResult(status="timeout", error=report.message or "the query took too long")
+        return QueryResult(status="error", error=f"the query left no result: {outcome.reason(report)}")
+    try:
+        result = json.loads(report.query_result)
+    except ValueError:
+        return QueryResult(status="error", error="the query's result is not JSON")
+    if not isinstance(result, dict) or "status" not in result:
+        return QueryResult(status="ok", data=result)
+    if result["status"] == "ok":
+        return QueryResult(status="ok", data=result.get("data"))
+    error = result.get("error") or result.get("message") or "the query failed"
+    return QueryResult(status="error", error=str(error))

@@ -1,0 +1,109 @@
+"""One run of a scheduled bot: place, run to the end, judge. A failure of the bot is a failed workflow."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import DEADLINE, ExitReport, RunContainer
+    from workflows import attributes, ids, messages, outcome
+    from workflows.container_run import ContainerRun, place
+    from workflows.deadline import Deadline
+    from workflows.messages import BotStatus, ContainerNews, RunInput, RunResult
+
+
+@workflow.defn(name=ids.RUN_WORKFLOW)
+class RunWorkflow:
+    """Cancelling it stops the bot with grace first, and ends as cancelled."""
+
+    @workflow.init
+    def __init__(self, given: RunInput) -> None:
+        self._spec = given.spec
+        self._current: ContainerRun | None = None
+        self._phase = ""
+        self._message = ""
+        self._attempt = 0
+        self._last: ExitReport | None = None
+
+    @workflow.run
+    async def run(self, given: RunInput) -> RunResult:
+        """Once user code has started, only ``max_attempts`` of the spec allows another start."""
+        while True:
+            self._attempt += 1
+            report, late = await self._once()
+            self._last = report
+            verdict = outcome.judge(report, self._attempt, self._spec.max_attempts)
+            if late:
+                verdict = outcome.Outcome(
+                    result="failed",
+                    kind=DEADLINE,
+                    reason=f"stopped after {self._spec.timeout_s:g} s, the longest a run may take: "
+                    + outcome.reason(report),
+                )
+            if verdict.result == "again":
+                self._show(messages.STARTING, f"attempt {self._attempt + 1}, after {verdict.reason}")
+                continue
+            if verdict.result == "success":
+                self._show(messages.SUCCEEDED, self._success(report))
+                return RunResult(report=report, attempts=self._attempt)
+            self._show(messages.FAILED, verdict.reason)
+            raise ApplicationError(verdict.reason, report, type=verdict.kind, non_retryable=True)
+
+    async def _once(self) -> tuple[ExitReport, bool]:
+        host = await place(self._spec.bot_id, self._spec.host, lambda: False)
+        self._current = ContainerRun(
+            RunContainer(spec=self._spec, run_id=workflow.uuid4().hex[:12]), host
+        )
+        self._show(messages.STARTING, f"attempt {self._attempt} on host {host}")
+        deadline = Deadline(self._spec.timeout_s)
+        try:
+            report = await self._current.run(deadline.passed)
+        finally:
+            deadline.cancel()
+        if self._current.cancelled:
+            self._last = report
+            self._show(messages.STOPPED, f"cancelled; {outcome.reason(report)}")
+            raise asyncio.CancelledError
+        return report, deadline.passed()
+
+    def _success(self, report: ExitReport) -> str:
+        seconds = report.durations.get("run", 0)
+        return f"ran {seconds:.1f} s; state generation {report.generation_after}"
+
+    def _show(self, phase: str, message: str) -> None:
+        if phase != self._phase:
+            host = self._current.host if self._current else "none"
+            workflow.upsert_search_attributes(
+                [attributes.PHASE.value_set(phase), attributes.HOST.value_set(host)]
+            )
+        self._phase, self._message = phase, message
+        workflow.set_current_details(f"**{phase}**: {message}")
+
+    @workflow.signal(name=messages.CONTAINER_NEWS)
+    def container_news(self, news: ContainerNews) -> None:
+        """News of a container that is not the current one come late and mean nothing."""
+        if self._current is None or news.run_id != self._current.request.run_id:
+            return
+        if news.phase == "waiting_for_storage":
+            self._show(messages.WAITING_FOR_STORAGE, news.message)
+        elif news.phase == "running":
+            self._show(messages.RUNNING, news.message or f"runs on host {self._current.host}")
+
+    @workflow.query(name=messages.STATUS)
+    def status(self) -> BotStatus:
+        """What this run does now."""
+        request = self._current.request if self._current else None
+        return BotStatus(
+            spec=self._spec,
+            phase=self._phase,
+            message=self._message,
+            desired=messages.RUNNING,
+            host=self._current.host if self._current else "",
+            container=request.container if request else "",
+            run_id=request.run_id if request else "",
+            starts=self._attempt,
+            last_exit=self._last,
+        )
