@@ -26,9 +26,8 @@ def news_of(state: ContainerState) -> ContainerNews | None:
         return None
     sync = (state.status or {}).get("last_sync")
     if isinstance(sync, Mapping) and sync.get("ok") is False:
-        return ContainerNews(
-            run_id=state.run_id, phase=phase, message=f"runs, but its last sync failed: {_text(sync, 'message')}"
-        )
+        message = f"runs, but its last sync failed: {_text(sync, 'message')}"
+        return ContainerNews(run_id=state.run_id, phase=phase, message=message)
     return ContainerNews(run_id=state.run_id, phase=phase)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import (
@@ -83,9 +83,9 @@ async def started_activities(
     }
 
 
-async def _answered(call: object) -> bool:
+async def _answered(call: Awaitable[None]) -> bool:
     try:
-        await call  # type: ignore[misc]  # any of the handle's coroutines
+        await call
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False

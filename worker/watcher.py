@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -96,20 +99,20 @@ class FleetWatcher:
             elif event.kind == "exited":
                 self._settle_soon(event.name)
 
-    async def _every(self, seconds: float, action: object) -> None:
+    async def _every(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
             await self._guarded(action)
 
-    async def _guarded(self, action: object) -> None:
+    async def _guarded(self, action: Callable[[], Awaitable[None]]) -> None:
         """An outage of Temporal or of the engine is survived by trying again at the next turn."""
         try:
-            await action()  # type: ignore[operator]  # one of this class's coroutine methods
+            await action()
         except (RPCError, DurabotError, OSError) as error:
             log.warning("watcher of host %s: %s", self._host, error)
 
-    def _soon(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)  # type: ignore[arg-type]  # a coroutine
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -159,7 +162,7 @@ class FleetWatcher:
         if await WaitingActivity(self._client, state.labels).expected():
             return
         log.warning("container %s: no workflow waits for it; it is stopped with grace", state.name)
-        self._soon(self._stop(state.name))
+        self._soon(self._guarded(partial(self._stop, state.name)))
 
     async def _stop(self, name: str) -> None:
         await self._backend.stop(name)
@@ -204,10 +207,10 @@ class FleetWatcher:
         before = self._told.get(state.name)
         if news is None or news == before:
             return
-        if before is None and state.labels.get("bot_type") == "scheduled" and news.phase == "running":
-            # A run that goes well is told by its end alone: an event less for each instant.
-            if news.message == "":
-                return
+        goes_well = news.phase == "running" and not news.message
+        if before is None and goes_well and state.labels.get("bot_type") == "scheduled":
+            # Told by its end alone: an event less for each instant.
+            return
         handle = self._client.get_workflow_handle(
             state.labels.get("workflow_id", ""), run_id=state.labels.get("workflow_run_id") or None
         )

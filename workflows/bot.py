@@ -201,6 +201,8 @@ class BotWorkflow:
 
     async def _start(self) -> BotStatus:
         if self._current is not None and not self._halting():
+            if self._phase == messages.STARTING:
+                return await self._answer_after_start()
             return self._status()
         self._desired = messages.RUNNING
         self._failures = 0

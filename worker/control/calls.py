@@ -1,0 +1,31 @@
+"""Calls to Temporal with its errors turned into ours, once, naming the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput, NotFound
+
+
+@contextmanager
+def temporal_calls(bot_id: str) -> Iterator[None]:
+    """Around calls that concern one bot."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotFound(f"there is no bot {bot_id}") from error
+        if error.status is RPCStatusCode.INVALID_ARGUMENT:
+            raise InvalidInput(f"bot {bot_id}: {error.message}") from error
+        raise ControlPlaneUnavailable(f"bot {bot_id}: Temporal answered {error.message}") from error
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise ControlPlaneUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
+    except WorkflowUpdateFailedError as error:
+        cause = error.cause
+        text = cause.message if isinstance(cause, ApplicationError) else str(cause)
+        raise Conflict(f"bot {bot_id}: {text}") from error

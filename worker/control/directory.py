@@ -1,0 +1,168 @@
+"""Which bots exist: realtime ones are workflows, scheduled ones are schedules, and no other list is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from temporalio.client import (
+    Client,
+    ScheduleActionStartWorkflow,
+    ScheduleDescription,
+    ScheduleHandle,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+)
+from temporalio.common import SearchAttributeKey, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
+from activities.errors import NotFound
+from worker.control.calls import temporal_calls
+from workflows import attributes, ids
+from workflows.bot import BotWorkflow
+from workflows.messages import STATUS, BotStatus, RunInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotRow:
+    """One line of ``list``. Instants are unix seconds, 0 when there is none."""
+
+    bot_id: str
+    bot_type: str
+    phase: str
+    runtime: str = ""
+    host: str = ""
+    code_version: str = ""
+    tenant: str = ""
+    next_run_at: float = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledBot:
+    """A bot that is a schedule."""
+
+    spec: BotSpec
+    description: ScheduleDescription
+
+
+class BotDirectory:
+    """Looks bots up by id and lists them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def workflow(self, bot_id: str) -> WorkflowHandle[BotWorkflow, BotStatus]:
+        """The workflow that a realtime bot of this name has or would have."""
+        return self._client.get_workflow_handle_for(BotWorkflow.run, ids.bot_workflow_id(bot_id))
+
+    def schedule(self, bot_id: str) -> ScheduleHandle:
+        """The schedule that a scheduled bot of this name has or would have."""
+        return self._client.get_schedule_handle(ids.schedule_id(bot_id))
+
+    async def kind(self, bot_id: str) -> str:
+        """Realtime or scheduled; ``NotFound`` when there is no such bot."""
+        realtime, scheduled = await asyncio.gather(self._is_realtime(bot_id), self._described(bot_id))
+        if realtime:
+            return REALTIME
+        if scheduled is not None:
+            return SCHEDULED
+        raise NotFound(f"there is no bot {bot_id}")
+
+    async def realtime_status(self, bot_id: str) -> BotStatus:
+        """From the workflow itself, so a worker has to run."""
+        with temporal_calls(bot_id):
+            status: BotStatus = await self.workflow(bot_id).query(STATUS, result_type=BotStatus)
+        return status
+
+    async def scheduled(self, bot_id: str) -> ScheduledBot:
+        """The schedule with the description of the bot in it."""
+        found = await self._described(bot_id)
+        if found is None:
+            raise NotFound(f"there is no scheduled bot {bot_id}")
+        return ScheduledBot(spec=await self.spec_of(found), description=found)
+
+    async def spec_of(self, found: ScheduleDescription) -> BotSpec:
+        """What the schedule's runs are started with."""
+        action = found.schedule.action
+        if not isinstance(action, ScheduleActionStartWorkflow):
+            raise NotFound(f"schedule {found.id} starts no bot")
+        [given] = await self._client.data_converter.decode(action.args, [RunInput])
+        assert isinstance(given, RunInput)
+        return given.spec
+
+    async def spec(self, bot_id: str) -> BotSpec:
+        """The current description of a bot of either kind."""
+        if await self.kind(bot_id) == REALTIME:
+            return (await self.realtime_status(bot_id)).spec
+        return (await self.scheduled(bot_id)).spec
+
+    async def list(self) -> list[BotRow]:
+        """All bots by name. Temporal's visibility store may lag a moment behind."""
+        rows: list[BotRow] = []
+        with temporal_calls("list"):
+            query = "WorkflowType = 'bot' AND ExecutionStatus = 'Running'"
+            async for found in self._client.list_workflows(query):
+                rows.append(
+                    _row(found.id.removeprefix("bot/"), REALTIME, found.typed_search_attributes, phase="")
+                )
+            async for entry in await self._client.list_schedules():
+                if entry.id.startswith("bot/") and entry.schedule and entry.info:
+                    upcoming = entry.info.next_action_times
+                    rows.append(
+                        _row(
+                            entry.id.removeprefix("bot/"),
+                            SCHEDULED,
+                            entry.typed_search_attributes,
+                            phase="Paused" if entry.schedule.state.paused else "Scheduled",
+                            next_run_at=upcoming[0].timestamp() if upcoming else 0,
+                            note=entry.schedule.state.note or "",
+                        )
+                    )
+        return sorted(rows, key=lambda row: row.bot_id)
+
+    async def _is_realtime(self, bot_id: str) -> bool:
+        try:
+            found = await self.workflow(bot_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            with temporal_calls(bot_id):
+                raise
+        return found.status is WorkflowExecutionStatus.RUNNING
+
+    async def _described(self, bot_id: str) -> ScheduleDescription | None:
+        try:
+            return await self.schedule(bot_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            with temporal_calls(bot_id):
+                raise
+        return None
+
+
+def _row(
+    bot_id: str,
+    bot_type: str,
+    found: TypedSearchAttributes,
+    *,
+    phase: str,
+    next_run_at: float = 0,
+    note: str = "",
+) -> BotRow:
+    def value(key: SearchAttributeKey[str]) -> str:
+        return found.get(key) or ""
+
+    return BotRow(
+        bot_id=bot_id,
+        bot_type=bot_type,
+        phase=phase or value(attributes.PHASE),
+        runtime=value(attributes.RUNTIME),
+        host=value(attributes.HOST),
+        code_version=value(attributes.CODE_VERSION),
+        tenant=value(attributes.TENANT),
+        next_run_at=next_run_at,
+        note=note,
+    )

@@ -1,0 +1,166 @@
+"""Start, stop, restart, trigger, roll back and delete: each answers when it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio.client import (
+    Client,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleBackfill,
+    ScheduleHandle,
+    ScheduleOverlapPolicy,
+    WorkflowFailureError,
+)
+
+from activities.bot_spec import REALTIME
+from activities.errors import Conflict, ControlPlaneUnavailable
+from worker.control import runs
+from worker.control.calls import temporal_calls
+from worker.control.directory import BotDirectory
+from workflows import messages
+from workflows.messages import BotStatus, Empty, Rollback
+
+POLL_S = 0.1
+TRIGGER_ANSWER_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What was done, in words for a person, with the status of a realtime bot afterwards."""
+
+    bot_id: str
+    message: str
+    status: BotStatus | None = None
+
+
+class Lifecycle:
+    """Operators' verbs for bots of either kind."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._directory = BotDirectory(client)
+
+    async def start(self, bot_id: str) -> Done:
+        """A realtime bot runs; a schedule fires again."""
+        if await self._directory.kind(bot_id) == REALTIME:
+            return _told(await self._update(bot_id, messages.START))
+        await self.resume(bot_id, "started by an operator")
+        return Done(bot_id=bot_id, message="its schedule is active")
+
+    async def stop(self, bot_id: str) -> Done:
+        """With grace. A scheduled bot is paused, and what it is running is stopped too."""
+        if await self._directory.kind(bot_id) == REALTIME:
+            return _told(await self._update(bot_id, messages.STOP))
+        await self.pause(bot_id, "stopped by an operator")
+        stopped = await self._cancel_runs(bot_id)
+        return Done(bot_id=bot_id, message=f"its schedule is paused; {stopped} run(s) were stopped")
+
+    async def restart(self, bot_id: str) -> Done:
+        """Stop with grace and start; only what is meant to stay up can be restarted."""
+        if await self._directory.kind(bot_id) != REALTIME:
+            raise Conflict(f"{bot_id} is a scheduled bot, nothing to restart; `durabot run` runs it now")
+        return _told(await self._update(bot_id, messages.RESTART))
+
+    async def delete(self, bot_id: str) -> Done:
+        """Stop with grace and forget the bot; its state, logs and code stay in the store."""
+        if await self._directory.kind(bot_id) == REALTIME:
+            await self._update(bot_id, messages.DELETE)
+            return Done(bot_id=bot_id, message="deleted; its state and logs stay in the store")
+        await self.pause(bot_id, "is being deleted")
+        stopped = await self._cancel_runs(bot_id)
+        with temporal_calls(bot_id):
+            await self._directory.schedule(bot_id).delete()
+        message = f"deleted; {stopped} run(s) were stopped; its state and logs stay in the store"
+        return Done(bot_id=bot_id, message=message)
+
+    async def rollback(self, bot_id: str, generation: int) -> Done:
+        """A running realtime bot is stopped before and started after."""
+        with temporal_calls(bot_id):
+            status = await self._directory.workflow(bot_id).execute_update(
+                messages.ROLLBACK, Rollback(generation=generation), result_type=BotStatus
+            )
+        return _told(status)
+
+    async def trigger(self, bot_id: str) -> runs.RunRow:
+        """Run a scheduled bot now. Refused while it runs: a second one at once would fence the first."""
+        if await self._directory.kind(bot_id) == REALTIME:
+            raise Conflict(f"{bot_id} is a realtime bot: it runs all the time; `durabot restart` restarts it")
+        if busy := await self._under_way(bot_id):
+            raise Conflict(f"{bot_id} is running already: {busy[0][0]}")
+        handle = self._directory.schedule(bot_id)
+        with temporal_calls(bot_id):
+            before = await self._recent(handle)
+            await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
+            deadline = asyncio.get_running_loop().time() + TRIGGER_ANSWER_S
+            while asyncio.get_running_loop().time() < deadline:
+                for workflow_id, run_id in await self._recent(handle) - before:
+                    return runs.RunRow(workflow_id=workflow_id, run_id=run_id, result="running")
+                await asyncio.sleep(POLL_S)
+        raise ControlPlaneUnavailable(f"bot {bot_id}: the run was asked for, but none has started")
+
+    async def _recent(self, handle: ScheduleHandle) -> set[tuple[str, str]]:
+        actions = [result.action for result in (await handle.describe()).info.recent_actions]
+        return {(action.workflow_id, action.first_execution_run_id) for action in _starts(actions)}
+
+    async def pause(self, bot_id: str, note: str) -> Done:
+        """The note is what the Web UI and ``status`` give as the reason."""
+        with temporal_calls(bot_id):
+            await self._directory.schedule(bot_id).pause(note=note)
+        return Done(bot_id=bot_id, message=f"paused: {note}")
+
+    async def resume(self, bot_id: str, note: str) -> Done:
+        """Instants that passed while paused are not caught up with; `backfill` does that."""
+        with temporal_calls(bot_id):
+            await self._directory.schedule(bot_id).unpause(note=note)
+        return Done(bot_id=bot_id, message=f"active: {note}")
+
+    async def backfill(self, bot_id: str, begin: datetime, end: datetime) -> Done:
+        """Run the instants of this span one after the other."""
+        span = ScheduleBackfill(start_at=begin, end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+        with temporal_calls(bot_id):
+            await self._directory.schedule(bot_id).backfill(span)
+        message = f"the instants from {begin.isoformat()} to {end.isoformat()} will run"
+        return Done(bot_id=bot_id, message=message)
+
+    async def _update(self, bot_id: str, name: str) -> BotStatus:
+        with temporal_calls(bot_id):
+            status: BotStatus = await self._directory.workflow(bot_id).execute_update(
+                name, Empty(), result_type=BotStatus
+            )
+        return status
+
+    async def _under_way(self, bot_id: str) -> list[tuple[str, str]]:
+        """Asked of the scheduler, which knows at once, and of the list of runs, which lags but knows all."""
+        with temporal_calls(bot_id):
+            described = await self._directory.schedule(bot_id).describe()
+        known = {
+            (action.workflow_id, action.first_execution_run_id)
+            for action in _starts(described.info.running_actions)
+        }
+        known |= {(run.id, run.run_id) for run in await runs.running(self._client, bot_id)}
+        return sorted(known)
+
+    async def _cancel_runs(self, bot_id: str) -> int:
+        busy = await self._under_way(bot_id)
+        with temporal_calls(bot_id):
+            for workflow_id, run_id in busy:
+                await self._client.get_workflow_handle(workflow_id, run_id=run_id).cancel()
+            for workflow_id, run_id in busy:
+                handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+                # How the run ends is in its own history; here it matters that it has.
+                with contextlib.suppress(WorkflowFailureError):
+                    await handle.result(follow_runs=False)
+        return len(busy)
+
+
+def _told(status: BotStatus) -> Done:
+    return Done(bot_id=status.spec.bot_id, message=f"{status.phase}: {status.message}", status=status)
+
+
+def _starts(actions: Sequence[object]) -> list[ScheduleActionExecutionStartWorkflow]:
+    return [action for action in actions if isinstance(action, ScheduleActionExecutionStartWorkflow)]

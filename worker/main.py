@@ -1,0 +1,151 @@
+"""The worker: workflows and activities of one host, and its fleet watcher. ``python -m worker.main``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from activities.containers import Containers
+from activities.hosts import HostPlacement, HostPulse
+from activities.ports import ContainerBackend
+from activities.realtime import RealtimeQueries
+from activities.running_bot import RunningBots
+from activities.state import StateActivities
+from worker.backend import make_backend
+from worker.boot_probe import probe_conditional_create
+from worker.settings import Settings
+from worker.storage import storage_access
+from worker.temporal import connect_patiently, register_search_attributes
+from worker.version import version
+from worker.watcher import FleetWatcher
+from workflows import ids
+from workflows.bot import BotWorkflow
+from workflows.host import HostWorkflow
+from workflows.messages import HostInput
+from workflows.query import QueryWorkflow
+from workflows.run import RunWorkflow
+
+log = logging.getLogger(__name__)
+
+# After a kill -9 the server holds the dead worker's workflow tasks for this long.
+STICKY_TIMEOUT = timedelta(seconds=1)
+ACTIVITY_GRACE = timedelta(seconds=2)
+PROBE_PAUSE_S = 1.0
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Until ``stop``; bots go on, unless the settings say that this host stops with its worker."""
+    backend = make_backend(settings)
+    log.info("host %s: %s", settings.host_name, backend.isolation())
+    await _storage_ready(settings, stop)
+    client = await connect_patiently(settings.temporal_address_in_use, settings.temporal_namespace)
+    await register_search_attributes(client)
+    control, host = _workers(settings, client, backend)
+    watcher = FleetWatcher(backend, client, settings.host_name)
+    async with control:
+        watching = asyncio.create_task(watcher.run())
+        try:
+            async with host:
+                await _announce_host(settings, client)
+                log.info("worker of host %s is ready", settings.host_name)
+                stopping = asyncio.create_task(stop.wait())
+                await asyncio.wait([stopping, watching], return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+            if settings.stop_bots_with_worker and not watching.done():
+                # Nothing is polled any more, so what the workflows start now waits for the next worker.
+                await watcher.stop_all()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await backend.close()
+    if not stop.is_set():
+        await watching
+
+
+def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> tuple[Worker, Worker]:
+    storage = storage_access(settings)
+    placement = HostPlacement(client)
+    state = StateActivities(storage, settings.state_bucket)
+    containers = Containers(backend, storage)
+    queries = RealtimeQueries(RunningBots(backend))
+    pulse = HostPulse(client, backend.isolation(), version())
+    control = Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow],
+        activities=[placement.place_bot, state.rollback_state],
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=ACTIVITY_GRACE,
+    )
+    host = Worker(
+        client,
+        task_queue=ids.host_task_queue(settings.task_queue, settings.host_name),
+        activities=[
+            containers.run_container,
+            containers.stop_container,
+            queries.query_bot,
+            pulse.host_beat,
+        ],
+        graceful_shutdown_timeout=ACTIVITY_GRACE,
+    )
+    return control, host
+
+
+async def _storage_ready(settings: Settings, stop: asyncio.Event) -> None:
+    """A store that ignores conditions is refused for good; one that does not answer is waited for."""
+    from agent.errors import StoreUnavailable
+
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(probe_conditional_create, settings)
+            return
+        except StoreUnavailable as error:
+            log.warning("object store: %s; trying again", error)
+            await asyncio.sleep(PROBE_PAUSE_S)
+
+
+async def _announce_host(settings: Settings, client: Client) -> None:
+    from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+
+    from workflows import attributes
+
+    given = HostInput(
+        host=settings.host_name, backend=settings.backend, task_queue=settings.task_queue
+    )
+    host = attributes.HOST
+    try:
+        await client.start_workflow(
+            ids.HOST_WORKFLOW,
+            given,
+            id=ids.host_workflow_id(settings.host_name),
+            task_queue=settings.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(host, settings.host_name)]),
+            static_summary=f"host {settings.host_name} ({settings.backend})",
+        )
+    except RPCError as error:
+        log.warning("host %s could not be announced: %s", settings.host_name, error)
+
+
+def main() -> None:
+    """Entry of the process: SIGTERM and SIGINT end it cleanly."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run(Settings(), stop)
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Every setting there is: environment variables with the prefix ``DURABOT_``, each with a default that works."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CREDENTIALS_FILE = "s3-credentials.json"
+
+
+class Settings(BaseSettings):
+    """Read once by each process. Empty addresses mean the embedded servers of ``durabot up``."""
+
+    model_config = SettingsConfigDict(env_prefix="DURABOT_", extra="ignore")
+
+    data_dir: Path = Field(default=Path("~/.durabot"), description="all data of the embedded stack")
+    bind_host: str = Field(default="127.0.0.1", description="address the embedded servers listen on")
+
+    temporal_address: str = Field(default="", description="host:port of an existing Temporal server")
+    temporal_namespace: str = "default"
+    temporal_port: int = Field(default=7233, description="port of the embedded Temporal server")
+    temporal_ui_port: int = Field(default=8233, description="port of its Web UI")
+
+    s3_endpoint: str = Field(default="", description="host:port of an existing S3-compatible server")
+    s3_access_key: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    s3_secure: bool = False
+    s3_port: int = Field(default=9000, description="port of the embedded S3 server")
+    s3_internal_port: int = Field(
+        default=9400, description="first of five ports of its parts; each also takes the port 10000 above"
+    )
+    s3_allow_unconditional: bool = Field(
+        default=False,
+        description="accept a server that ignores If-None-Match: two runs of one bot may then lose a state",
+    )
+    code_bucket: str = "custom-bots"
+    state_bucket: str = "bot-state"
+    logs_bucket: str = "bot-logs"
+    query_results_bucket: str = "query-results"
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 9477
+    query_mode: Literal["auto", "in_process", "temporal"] = Field(
+        default="auto",
+        description="auto: a bot on the gateway's own host is asked directly, others through Temporal",
+    )
+
+    host_name: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+    backend: Literal["process"] = "process"
+    sandbox: Literal["auto", "on", "off"] = Field(
+        default="auto", description="bubblewrap for the process backend; auto uses it where it works"
+    )
+    task_queue: str = "durabot"
+    stop_bots_with_worker: bool = Field(
+        default=False,
+        description="stop this host's bots with grace when the worker ends; they start again with the next",
+    )
+
+    @property
+    def data(self) -> Path:
+        """The data directory, absolute."""
+        return self.data_dir.expanduser().absolute()
+
+    @property
+    def temporal_embedded(self) -> bool:
+        """Whether ``up`` runs a Temporal server."""
+        return not self.temporal_address
+
+    @property
+    def s3_embedded(self) -> bool:
+        """Whether ``up`` runs an S3 server."""
+        return not self.s3_endpoint
+
+    @property
+    def temporal_address_in_use(self) -> str:
+        """Where Temporal is reached from this machine."""
+        return self.temporal_address or f"{_reachable(self.bind_host)}:{self.temporal_port}"
+
+    @property
+    def s3_endpoint_in_use(self) -> str:
+        """Where the object store is reached from this machine."""
+        return self.s3_endpoint or f"{_reachable(self.bind_host)}:{self.s3_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway is reached from this machine."""
+        return f"http://{_reachable(self.gateway_host)}:{self.gateway_port}"
+
+    @property
+    def ui_url(self) -> str:
+        """Temporal's Web UI; of an existing server only its operators know the address."""
+        return f"http://{_reachable(self.bind_host)}:{self.temporal_ui_port}" if self.temporal_embedded else ""
+
+    def s3_credentials(self) -> tuple[str, str]:
+        """The configured ones, else those that ``up`` made for the embedded server; empty when neither is."""
+        if self.s3_access_key:
+            return self.s3_access_key, self.s3_secret_key.get_secret_value()
+        try:
+            found = json.loads((self.data / CREDENTIALS_FILE).read_text())
+        except FileNotFoundError:
+            return "", ""
+        return found["access_key"], found["secret_key"]
+
+    def environment(self) -> dict[str, str]:
+        """These settings for a child process, so that it sees what its parent saw."""
+        values = self.model_dump(mode="json", exclude={"s3_secret_key"})
+        found = {f"DURABOT_{name.upper()}": _plain(value) for name, value in values.items()}
+        if secret := self.s3_secret_key.get_secret_value():
+            found["DURABOT_S3_SECRET_KEY"] = secret
+        return found
+
+
+def interpreter() -> str:
+    """The real interpreter: a version manager's shim would cost each start a tenth of a second."""
+    return str(Path(sys.executable).resolve())
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

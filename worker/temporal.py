@@ -1,0 +1,52 @@
+"""Reaching Temporal: one way to connect, and the search attributes that must exist before anything starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import ControlPlaneUnavailable
+from workflows import attributes
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.2
+LARGEST_RETRY_S = 5.0
+
+
+async def connect(address: str, namespace: str) -> Client:
+    """One try, for commands of a person; the error says where nobody answered."""
+    try:
+        return await Client.connect(address, namespace=namespace)
+    except (RuntimeError, RPCError) as error:
+        raise ControlPlaneUnavailable(f"no Temporal server answers at {address}: {error}") from error
+
+
+async def connect_patiently(address: str, namespace: str) -> Client:
+    """For daemons: waits for as long as it takes, and says so once."""
+    pause, told = RETRY_S, False
+    while True:
+        try:
+            return await connect(address, namespace)
+        except ControlPlaneUnavailable as error:
+            if not told:
+                log.warning("%s; trying again until it does", error)
+                told = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LARGEST_RETRY_S)
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Idempotent; on a server where this worker lacks the right, an operator has to have done it."""
+    missing = {key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in attributes.ALL}
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+    try:
+        await client.operator_service.add_search_attributes(request)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise ControlPlaneUnavailable(f"search attributes cannot be registered: {error}") from error
