@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from uuid import uuid4
 
-from minio import Minio
 from minio.error import S3Error
 
 from activities.errors import DurabotError
 from agent.errors import PreconditionFailed
 from worker.settings import Settings
-from worker.storage import open_store, storage_access
+from worker.storage import minio_client, open_store, storage_calls
 
 log = logging.getLogger(__name__)
 PREFIX = "durabot-probe"
@@ -25,22 +24,20 @@ class UnsafeStore(DurabotError):
 
 def make_buckets(settings: Settings) -> None:
     """Create the buckets that are missing; idempotent."""
-    access = storage_access(settings)
-    client = Minio(
-        access.endpoint, access_key=access.access_key, secret_key=access.secret_key, secure=access.secure
-    )
+    client = minio_client(settings)
     for bucket in (
         settings.code_bucket,
         settings.state_bucket,
         settings.logs_bucket,
         settings.query_results_bucket,
     ):
-        try:
-            if not client.bucket_exists(bucket):
-                client.make_bucket(bucket)
-        except S3Error as error:
-            if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-                raise
+        with storage_calls(f"bucket {bucket}"):
+            try:
+                if not client.bucket_exists(bucket):
+                    client.make_bucket(bucket)
+            except S3Error as error:
+                if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                    raise
 
 
 def probe_conditional_create(settings: Settings) -> None:

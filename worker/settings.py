@@ -1,4 +1,4 @@
-"""Every setting there is: environment variables with the prefix ``DURABOT_``, each with a default that works."""
+"""Every setting there is: environment variables that begin with ``DURABOT_``, each with a default."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ class Settings(BaseSettings):
     @property
     def ui_url(self) -> str:
         """Temporal's Web UI; of an existing server only its operators know the address."""
-        return f"http://{_reachable(self.bind_host)}:{self.temporal_ui_port}" if self.temporal_embedded else ""
+        if not self.temporal_embedded:
+            return ""
+        return f"http://{_reachable(self.bind_host)}:{self.temporal_ui_port}"
 
     def s3_credentials(self) -> tuple[str, str]:
         """The configured ones, else those that ``up`` made for the embedded server; empty when neither is."""

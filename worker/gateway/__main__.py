@@ -1,0 +1,36 @@
+"""The gateway's process: ``python -m worker.gateway``. Stateless: any number may run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from activities.running_bot import RunningBots
+from worker.backend import make_backend
+from worker.control.queries import Queries
+from worker.gateway.app import build_app
+from worker.gateway.serve import serve
+from worker.settings import Settings
+from worker.temporal import connect_patiently
+
+
+async def run() -> None:
+    """Until SIGTERM or SIGINT."""
+    settings = Settings()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    client = await connect_patiently(settings.temporal_address_in_use, settings.temporal_namespace)
+    backend = make_backend(settings)
+    try:
+        queries = Queries(settings, client, RunningBots(backend))
+        await serve(build_app(queries), settings.gateway_host, settings.gateway_port, stop)
+    finally:
+        await backend.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(run())

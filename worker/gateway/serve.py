@@ -1,0 +1,30 @@
+"""Listen until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from activities.errors import DurabotError
+
+
+class CannotListen(DurabotError):
+    """The gateway's port is taken, or its address is not ours."""
+
+    code = "port_in_use"
+
+
+async def serve(app: web.Application, host: str, port: int, stop: asyncio.Event) -> None:
+    """Queries under way are finished before it returns."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, handler_cancellation=True)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            text = f"the gateway cannot listen on {host}:{port}: {error.strerror}"
+            raise CannotListen(f"{text}; DURABOT_GATEWAY_PORT moves it") from error
+        await stop.wait()
+    finally:
+        await runner.cleanup()

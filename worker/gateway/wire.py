@@ -1,0 +1,67 @@
+"""Wire models of the gateway, and the envelope of its answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+DEFAULT_TIMEOUT_S = 30
+LARGEST_TIMEOUT_S = 300
+
+
+class QueryRequest(BaseModel):
+    """The body of ``POST /query``. Unknown fields are tolerated: old clients send more."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    bot_id: str = Field(min_length=1, max_length=200)
+    query_path: str = Field(min_length=1, max_length=2000)
+    params: dict[str, Any] | None = None
+    timeout_sec: int | None = Field(default=None, ge=1, le=LARGEST_TIMEOUT_S)
+
+    @property
+    def timeout_s(self) -> float:
+        """The client's, or the default."""
+        return float(self.timeout_sec or DEFAULT_TIMEOUT_S)
+
+
+class BadBody(ValueError):
+    """The body cannot be used; the text names the field."""
+
+
+def parse_query(body: bytes) -> QueryRequest:
+    """``BadBody`` for anything that is not a query."""
+    try:
+        value = json.loads(body, parse_constant=_refuse)
+    except RecursionError as error:
+        raise BadBody("the body is nested too deeply") from error
+    except ValueError as error:
+        raise BadBody(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadBody("the body is not a JSON object")
+    try:
+        return QueryRequest.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        text = "is required" if first["type"] == "missing" else first["msg"]
+        raise BadBody(f"{field}: {text}") from error
+
+
+def envelope(began_ns: int, now_ns: int, *, data: Any = None, error: str = "") -> bytes:
+    """ASCII only, so that no client's idea of an encoding matters."""
+    answer: dict[str, Any] = {"status": "error" if error else "ok"}
+    if error:
+        answer["error"] = error
+    else:
+        answer["data"] = data
+    answer["duration"] = now_ns - began_ns
+    answer["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
