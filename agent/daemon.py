@@ -1,0 +1,81 @@
+"""``daemon init`` and ``daemon sync``: restore and keep syncing a state beside a bot that others start."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from agent import contract as contracts
+from agent import storage
+from agent.errors import Fenced, StoreUnavailable
+from agent.forked import guarded
+from agent.options import Options
+from agent.status import log_record
+
+POLL_S = 0.2
+BUDGET_PAUSE_S = 0.5
+
+
+def init(environment: dict[str, str]) -> int:
+    """Download, restore and claim, once."""
+    result = guarded(
+        lambda: storage.prepare(environment, lambda phase, message: None, query=False, claim=True)
+    )
+    if "failed" in result:
+        log_record(Options(environment), "ERROR", str(result["message"]))
+        code = result["exit_code"]
+        return code if isinstance(code, int) else 1
+    return 0
+
+
+def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> int:
+    """Until SIGTERM, or until the done marker appears; then once more. Continues the epoch of ``init``."""
+    options = Options(environment)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    contracts.read(environment)
+    if not Path(options.cache).exists() and (code := init(environment)):
+        return code
+    if readiness_port:
+        _serve_readiness(readiness_port)
+    next_sync = time.monotonic() + options.sync_interval
+    last = False
+    while not last:
+        stopped = signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, POLL_S) is not None
+        last = stopped or bool(watch_done and Path(watch_done).exists())
+        if last or time.monotonic() >= next_sync:
+            code = _once(environment, options, last=last)
+            if code and (last or code == Fenced.exit_code):
+                return code
+            next_sync = time.monotonic() + options.sync_interval
+    return 0
+
+
+def _once(environment: dict[str, str], options: Options, *, last: bool) -> int:
+    deadline = time.monotonic() + (options.sync_budget if last else 0)
+    while True:
+        result = guarded(lambda: storage.sync(environment, state=True, last=last))
+        if "failed" not in result:
+            return 0
+        log_record(options, "ERROR", f"sync failed: {result['message']}")
+        if result["failed"] != StoreUnavailable.code or time.monotonic() >= deadline:
+            code = result["exit_code"]
+            return code if isinstance(code, int) else 1
+        time.sleep(BUDGET_PAUSE_S)
+
+
+def _serve_readiness(port: int) -> None:
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes are not worth a line each."""
+
+    server = HTTPServer(("0.0.0.0", port), Ready)
+    threading.Thread(target=server.serve_forever, daemon=True).start()

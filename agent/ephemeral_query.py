@@ -1,0 +1,121 @@
+"""One query of a bot's saved state: restore, run the query once, hand over its result. Nothing is claimed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from agent import contract as contracts
+from agent import processes, storage
+from agent.errors import AgentError, StoreUnavailable
+from agent.options import Options
+from agent.status import Status
+
+INLINE_BYTES = 256 * 1024
+LARGEST_BYTES = 32 * 1024 * 1024
+TIMEOUT_EXIT = 124
+
+
+def run(environment: dict[str, str]) -> int:
+    """The exit code of the query; its result is in the report, also when that code is not 0."""
+    processes.become_init()
+    options = Options(environment)
+    status = Status(options)
+    report: dict[str, object] = {
+        "exit_code": 1,
+        "cause": "error",
+        "message": "",
+        "final_sync": "skipped",
+        "started_at": None,
+        "durations": {},
+        "run_id": options.run_id,
+    }
+    try:
+        plan = storage.prepare(environment, status.show, query=True, claim=False)
+        report["generation_before"] = plan["generation"]
+        report["durations"] = plan["durations"]
+        report["started_at"] = time.time()
+        output = f"{options.run_dir}/query.log"
+        code, cause, message = _run_once(plan, output, options.query_timeout)
+        report |= {"exit_code": code, "cause": cause, "message": message}
+        report |= _result(environment, options, output)
+    except AgentError as error:
+        cause = "config" if error.code in ("configuration", "config", "bad_code") else error.code
+        report |= {"exit_code": error.exit_code, "cause": cause, "message": str(error)}
+        print(f"agent: {error}", flush=True)
+    status.report(report)
+    code_now = report["exit_code"]
+    return code_now if isinstance(code_now, int) else 1
+
+
+def _run_once(plan: dict[str, object], output: str, timeout: float) -> tuple[int, str, str]:
+    Path(output).unlink(missing_ok=True)
+    argv: list[str] = plan["argv"]  # type: ignore[assignment]  # made by storage.prepare
+    environment: dict[str, str] = plan["environment"]  # type: ignore[assignment]  # likewise
+    pid = processes.spawn(argv, environment, str(plan["code_path"]), output)
+    deadline = time.monotonic() + timeout
+    outcome = ("exited", "")
+    killed = False
+    while True:
+        found = signal.sigtimedwait(processes.WAITED_FOR, max(0.0, deadline - time.monotonic()))
+        if found is None and not killed:
+            outcome = ("timeout", f"the query did not end within {timeout:g} s")
+        elif found is not None and found.si_signo != signal.SIGCHLD and not killed:
+            outcome = ("signal", "the query was stopped")
+        if outcome[0] != "exited" and not killed:
+            killed = True
+            deadline = time.monotonic() + timeout
+            processes.kill_session(pid)
+        ended, wait_status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            break
+    processes.kill_session(pid)
+    processes.kill_orphans(set())
+    code = TIMEOUT_EXIT if outcome[0] == "timeout" else processes.exit_code(wait_status)
+    return code, *outcome
+
+
+def _result(environment: dict[str, str], options: Options, output: str) -> dict[str, object]:
+    """The result file, else the last line of output that is a JSON object with a ``status`` (older SDKs)."""
+    path = Path(options.query_dir) / "result.json"
+    data = b""
+    if path.is_file() and not path.is_symlink():
+        if path.stat().st_size > LARGEST_BYTES:
+            return {"message": f"the query's result is larger than {LARGEST_BYTES} bytes", "exit_code": 1}
+        data = path.read_bytes()
+    if not data:
+        data = _last_answer(Path(output))
+    text = data.decode("utf-8", "replace")
+    if len(text.encode("ascii", "backslashreplace")) <= INLINE_BYTES:
+        return {"query_result": text}
+    key = environment.get("QUERY_RESULT_KEY") or ""
+    if not key:
+        return {"message": "the query's result is over 256 KiB and there is no key to store it under"}
+    store = storage.Storage(environment, options, contracts.read(environment))
+    try:
+        store.store.put(store.results_bucket, key, data)
+    except StoreUnavailable as error:
+        return {"message": f"the query's result could not be stored: {error}", "exit_code": 1}
+    finally:
+        store.store.close()
+    return {"query_result_key": key}
+
+
+def _last_answer(output: Path) -> bytes:
+    try:
+        lines = output.read_bytes()[-LARGEST_BYTES:].splitlines()
+    except FileNotFoundError:
+        return b""
+    for line in reversed(lines):
+        if not line.startswith(b"{"):
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict) and "status" in found:
+            return line
+    return b""

@@ -1,0 +1,334 @@
+"""A bot's life in its container: prepare, run, watch, and the final sync, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from agent import processes
+from agent.forked import Fork, Result
+from agent.options import Options
+from agent.query_server import QueryServer
+from agent.state_watch import StateWatch
+from agent.status import Status, log_record
+
+FENCED_EXIT = 79
+FIRST_WAIT_S = 0.2
+LARGEST_WAIT_S = 10.0
+SYNC_RETRY_S = 0.5
+LOG_BACKLOG_BYTES = 4 * 1024 * 1024
+QUIET_TICK_S = 1.0
+BUSY_TICK_S = 0.2
+
+
+class Execution:
+    """One start of one bot. The parent keeps little in memory: work with the store is done by forks."""
+
+    def __init__(self, environment: dict[str, str], *, syncs: bool, serves: bool) -> None:
+        self._environment = environment
+        self._options = Options(environment)
+        self._status = Status(self._options)
+        self._syncs = syncs
+        self._serves = serves
+        self._stop_asked = False
+        self._reaped: dict[int, int] = {}
+        self._bot = 0
+        self._server: QueryServer | None = None
+        self._watch = StateWatch(self._options.state_path, self._options.sync_interval)
+        self._log_size = 0
+        self._log_shipped = 0
+        self._report: dict[str, object] = {
+            "exit_code": 1,
+            "cause": "error",
+            "message": "",
+            "generation_before": 0,
+            "generation_after": 0,
+            "uploaded_bytes": 0,
+            "final_sync": "skipped",
+            "started_at": None,
+        }
+        self._durations: dict[str, object] = {}
+
+    def run(self) -> int:
+        """The exit code of the container, which the report explains."""
+        processes.become_init()
+        self._status.show("starting")
+        plan = self._prepare()
+        if plan is None:
+            return self._end()
+        self._wait_for_start()
+        if self._stop_asked:
+            self._report |= {"exit_code": 143, "cause": "signal", "message": "stopped before the bot started"}
+            return self._end()
+        self._start(plan)
+        self._live()
+        self._final_sync()
+        return self._end()
+
+    # Before user code.
+
+    def _prepare(self) -> Result | None:
+        environment, status = self._environment, self._status
+        pause, told = FIRST_WAIT_S, ""
+
+        def work() -> Result:
+            from agent import storage
+
+            return storage.prepare(environment, status.show, query=False, claim=True)
+
+        while True:
+            result = self._await(Fork(work))
+            if "failed" not in result:
+                self._report["generation_before"] = self._report["generation_after"] = result["generation"]
+                self._durations |= result["durations"]  # type: ignore[operator]  # a dict, from our fork
+                return result
+            message = str(result["message"])
+            if not result["retryable"]:
+                self._refused(result)
+                return None
+            if message != told:
+                log_record(self._options, "ERROR", f"the bot waits for its storage: {message}")
+                told = message
+            self._status.show("waiting_for_storage", message)
+            self._pause(pause)
+            pause = min(pause * 2, LARGEST_WAIT_S)
+            if self._stop_asked:
+                self._report |= {
+                    "exit_code": 143,
+                    "cause": "signal",
+                    "message": f"stopped while it waited for its storage: {message}",
+                }
+                return None
+
+    def _refused(self, result: Result) -> None:
+        causes = {"configuration": "config", "bad_code": "config"}
+        code = str(result["failed"])
+        self._report |= {
+            "exit_code": result["exit_code"],
+            "cause": causes.get(code, code if code in ("config", "restore_failed") else "error"),
+            "message": result["message"],
+        }
+        log_record(self._options, "ERROR", str(result["message"]))
+
+    def _wait_for_start(self) -> None:
+        """A container prepared ahead of its instant starts its bot on time."""
+        if self._options.start_at > time.time():
+            self._status.show("waiting", "for its instant")
+        while (left := self._options.start_at - time.time()) > 0 and not self._stop_asked:
+            self._pause(min(left, QUIET_TICK_S))
+
+    def _start(self, plan: Result) -> None:
+        self._scheduled = bool(plan["scheduled"])
+        argv: list[str] = plan["argv"]  # type: ignore[assignment]  # from our fork
+        bot_environment: dict[str, str] = plan["environment"]  # type: ignore[assignment]  # likewise
+        directory = str(plan["code_path"])
+        # What is already in the directory was just restored, or is kept and has to be committed.
+        if not plan["kept"]:
+            self._watch.committed(self._watch.begun_commit())
+        server_argv: list[str] = plan["server_argv"]  # type: ignore[assignment]  # likewise
+        if server_argv and self._serves:
+            self._server = QueryServer(server_argv, bot_environment, directory, self._options)
+            self._server.start()
+        self._report["started_at"] = time.time()
+        self._bot = processes.spawn(argv, bot_environment, directory, self._options.log_file)
+        self._status.show("running")
+
+    # While it lives.
+
+    def _live(self) -> None:
+        begun = time.monotonic()
+        sync: Fork | None = None
+        mark, next_sync, changed_at = 0, begun + self._options.sync_interval, 0.0
+        killing_at = 0.0
+        while self._bot not in self._reaped:
+            now = time.monotonic()
+            if self._stop_asked and not killing_at:
+                killing_at = now + self._options.stop_grace
+                self._status.show("stopping", f"with a grace of {self._options.stop_grace:g} s")
+                processes.signal_process(self._bot, signal.SIGTERM)
+                if self._server:
+                    self._server.stop()
+            if killing_at and now >= killing_at:
+                log_record(self._options, "WARNING", "the bot did not stop within its grace and is killed")
+                processes.kill_session(self._bot)
+                killing_at = now + self._options.stop_grace + 1
+            if self._server and not killing_at:
+                self._server.tend(self._reaped, now)
+            self._note_log_growth()
+            if self._syncs and sync is None:
+                if now >= self._watch.next_look and self._watch.look(now):
+                    changed_at = changed_at or now
+                state = bool(changed_at) and now >= min(next_sync, changed_at + self._options.sync_interval)
+                log = self._log_size - self._log_shipped
+                if state or log > LOG_BACKLOG_BYTES or (log and now >= next_sync):
+                    mark = self._watch.begun_commit()
+                    sync = self._sync_fork(state=bool(changed_at), last=False)
+                    log_mark, with_state = self._log_size, bool(changed_at)
+                    changed_at = 0.0
+            if sync is not None and sync.pid in self._reaped:
+                result = sync.result(self._reaped.pop(sync.pid))
+                sync, next_sync = None, time.monotonic() + self._options.sync_interval
+                if result.get("failed") == "fenced":
+                    self._fenced(str(result["message"]))
+                    break
+                if "failed" in result:
+                    changed_at = changed_at or time.monotonic()
+                elif with_state:
+                    self._watch.committed(mark)
+                if "log_failed" not in result:
+                    self._log_shipped = log_mark
+                self._noted(result)
+            ticking = self._log_size != self._note_log_growth()
+            self._pause(BUSY_TICK_S if ticking or killing_at or sync else self._tick())
+        if sync is not None:
+            self._noted(self._await(sync))
+        self._durations["run"] = time.monotonic() - begun
+        if self._report["cause"] != "fenced":
+            self._ended(self._reaped.pop(self._bot))
+
+    def _tick(self) -> float:
+        return min(QUIET_TICK_S, max(BUSY_TICK_S, self._options.sync_interval / 2))
+
+    def _ended(self, wait_status: int) -> None:
+        by_signal = os.WIFSIGNALED(wait_status)
+        code = processes.exit_code(wait_status)
+        self._report |= {
+            "exit_code": code,
+            "cause": "signal" if by_signal else "exited",
+            "message": f"ended by signal {os.WTERMSIG(wait_status)}" if by_signal else "",
+        }
+        self._sweep()
+
+    def _fenced(self, message: str) -> None:
+        """Another run has the state: end this bot at once, with its grace, and write nothing more."""
+        log_record(self._options, "ERROR", f"fenced, so the bot is stopped: {message}")
+        self._status.show("stopping", message)
+        processes.signal_process(self._bot, signal.SIGTERM)
+        deadline = time.monotonic() + self._options.stop_grace
+        while self._bot not in self._reaped and time.monotonic() < deadline:
+            self._pause(BUSY_TICK_S)
+        self._sweep()
+        while self._bot not in self._reaped:
+            self._pause(BUSY_TICK_S)
+        self._report |= {"exit_code": FENCED_EXIT, "cause": "fenced", "message": message}
+
+    def _sweep(self) -> None:
+        """No process of the bot may change the state during the final sync."""
+        if self._server:
+            self._server.stop()
+            self._server.wait(self._reap, self._reaped)
+        processes.kill_session(self._bot)
+        processes.kill_orphans(set())
+        self._reap()
+
+    # After it.
+
+    def _final_sync(self) -> None:
+        if self._scheduled:
+            self._mark_done()
+        if not self._syncs or self._report["cause"] == "fenced":
+            return
+        self._status.show("final_sync")
+        self._note_log_growth()
+        begun = time.monotonic()
+        deadline = begun + self._options.sync_budget
+        pause = SYNC_RETRY_S
+        while True:
+            result = self._await(self._sync_fork(state=True, last=True), deadline)
+            self._noted(result)
+            if "failed" not in result:
+                self._report["final_sync"] = "ok"
+                break
+            if result["failed"] == "fenced":
+                self._report |= {"exit_code": FENCED_EXIT, "cause": "fenced", "message": result["message"]}
+            left = deadline - time.monotonic()
+            if not result["retryable"] or left <= 0:
+                self._report["final_sync"] = "failed"
+                text = f"final sync failed: {result['message']}"
+                self._report["message"] = "; ".join(filter(None, (str(self._report["message"]), text)))
+                log_record(self._options, "ERROR", text)
+                break
+            self._status.show("final_sync", str(result["message"]))
+            self._pause(min(pause, left), interruptible=False)
+            pause = min(pause * 2, LARGEST_WAIT_S)
+        self._durations["final_sync"] = time.monotonic() - begun
+
+    def _mark_done(self) -> None:
+        from agent.status import replace_file
+
+        replace_file(f"{self._options.run_dir}/done", str(self._report["exit_code"]))
+
+    def _end(self) -> int:
+        self._report["durations"] = self._durations
+        self._report["run_id"] = self._options.run_id
+        self._status.report(self._report)
+        code = self._report["exit_code"]
+        return code if isinstance(code, int) else 1
+
+    # Common to all phases.
+
+    def _sync_fork(self, *, state: bool, last: bool) -> Fork:
+        environment = self._environment
+
+        def work() -> Result:
+            from agent import storage
+
+            return storage.sync(environment, state=state, last=last)
+
+        return Fork(work)
+
+    def _noted(self, result: Result) -> None:
+        """A sync that failed is told each time; what it achieved counts all the same."""
+        if generation := result.get("generation"):
+            self._report["generation_after"] = generation
+        uploaded = result.get("uploaded_bytes", 0)
+        self._report["uploaded_bytes"] += uploaded  # type: ignore[operator]  # both are integers
+        after = self._report["generation_after"]
+        assert isinstance(after, int)
+        if "failed" in result:
+            log_record(self._options, "ERROR", f"sync failed: {result['message']}")
+            self._status.synced(after, False, str(result["message"]))
+        elif result.get("generation"):
+            self._status.synced(after, True, "")
+        if "log_failed" in result:
+            log_record(self._options, "WARNING", f"the log could not be shipped: {result['log_failed']}")
+
+    def _note_log_growth(self) -> int:
+        """Leave a mark of when the log grew: its lines have no other clock."""
+        try:
+            size = os.stat(self._options.log_file).st_size  # noqa: PTH116 - pathlib costs memory here
+        except FileNotFoundError:
+            return 0
+        if size != self._log_size:
+            with open(self._options.log_file + ".index", "a") as file:  # noqa: PTH123 - likewise
+                file.write(f"{size} {time.time():.3f}\n")
+            self._log_size = size
+        return size
+
+    def _await(self, fork: Fork, deadline: float = 0) -> Result:
+        """A stop that comes meanwhile is remembered; before user code it ends the wait."""
+        while fork.pid not in self._reaped:
+            self._pause(QUIET_TICK_S)
+            late = deadline and time.monotonic() > deadline + 1
+            if late or (self._stop_asked and not self._bot):
+                fork.kill()
+        return fork.result(self._reaped.pop(fork.pid))
+
+    def _pause(self, seconds: float, *, interruptible: bool = True) -> None:
+        """Until a signal or the time; reaps whatever ended."""
+        waited = processes.WAITED_FOR if interruptible else {signal.SIGCHLD}
+        found = signal.sigtimedwait(waited, max(0.0, seconds))
+        if found is not None and found.si_signo in (signal.SIGTERM, signal.SIGINT):
+            self._stop_asked = True
+        self._reap()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._reaped[pid] = status

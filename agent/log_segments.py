@@ -1,0 +1,172 @@
+"""The bot's log as append-only objects: each line once, in order, as NDJSON.
+
+The bot writes its file itself, so nothing of it can be lost or held back by us. What was shipped is given
+back to the file system by punching a hole; offsets stay, and so nobody who follows the file is lost.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.errors import PreconditionFailed, StoreUnavailable
+from agent.object_store import ObjectStore
+from agent.options import Options
+from agent.status import log_record
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+LINE_BYTES = 1024 * 1024
+KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02
+
+
+class Progress:
+    """How far the log was shipped, kept beside it: the offset in it, and the next segment's number."""
+
+    def __init__(self, options: Options) -> None:
+        self._path = Path(options.logs_path) / "shipped.json"
+        self.offset = 0
+        self.segment = 0
+        try:
+            known = json.loads(self._path.read_text())
+            if known["run_id"] == options.run_id:
+                self.offset, self.segment = int(known["offset"]), int(known["segment"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass  # A new run begins at the beginning.
+        self._run_id = options.run_id
+
+    def save(self) -> None:
+        """After the segment is in the store."""
+        known = {"run_id": self._run_id, "offset": self.offset, "segment": self.segment}
+        scratch = self._path.with_suffix(".new")
+        scratch.write_text(json.dumps(known))
+        scratch.replace(self._path)
+
+
+def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last: bool) -> int:
+    """Ship what is new; returns how many lines. An unfinished last line waits, unless this is the end."""
+    progress = Progress(options)
+    instants = Instants(options)
+    lines = 0
+    with open(options.log_file, "rb") as file:  # noqa: PTH123 - one way for all files here
+        while True:
+            file.seek(progress.offset)
+            block = file.read(SEGMENT_BYTES)
+            used, records = _records(block, progress.offset, instants, last=last)
+            if not used:
+                return lines
+            day = datetime.now(UTC).strftime("%Y-%m-%d")
+            key = f"{bot_id}/{day}/{options.run_id}-{progress.segment:06d}.ndjson"
+            try:
+                store.create(bucket, key, b"".join(records))
+            except PreconditionFailed:
+                # Ours, of a child that died between the store's answer and its note: its end is unknown, and
+                # writing the same lines under another name would double them.
+                used = _already_shipped(store, bucket, key, block, last=last)
+            except StoreUnavailable:
+                _drop_overflow(file.fileno(), options, progress)
+                raise
+            lines += len(records)
+            progress.offset += used
+            progress.segment += 1
+            progress.save()
+            _punch(options.log_file, progress.offset)
+
+
+def _already_shipped(store: ObjectStore, bucket: str, key: str, block: bytes, *, last: bool) -> int:
+    """How much of this block an earlier child shipped under this name: as many lines as the object has."""
+    shipped = store.get(bucket, key).count(b"\n")
+    used = 0
+    for size, _ in list(_lines(block, last=last))[:shipped]:
+        used += size
+    return used
+
+
+def _records(block: bytes, offset: int, instants: Instants, *, last: bool) -> tuple[int, list[bytes]]:
+    used, records = 0, []
+    for size, line in _lines(block, last=last):
+        records.append(record(line, instants.of(offset + used)))
+        used += size
+    return used, records
+
+
+def _lines(block: bytes, *, last: bool) -> Iterator[tuple[int, bytes]]:
+    """Bytes consumed and the line; longer ones than a mebibyte come in pieces."""
+    position = 0
+    while position < len(block):
+        end = block.find(b"\n", position, position + LINE_BYTES)
+        if end >= 0:
+            yield end + 1 - position, block[position:end]
+            position = end + 1
+        elif len(block) - position >= LINE_BYTES:
+            yield LINE_BYTES, block[position : position + LINE_BYTES]
+            position += LINE_BYTES
+        elif last:
+            yield len(block) - position, block[position:]
+            return
+        else:
+            return
+
+
+def record(line: bytes, instant: float) -> bytes:
+    """A JSON object is kept and gets a timestamp if it has none; anything else becomes a message."""
+    stamp = datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    if text.startswith("{"):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            if "timestamp" in found:
+                return text.encode() + b"\n"
+            return json.dumps({"timestamp": stamp, **found}, separators=(",", ":")).encode() + b"\n"
+    return json.dumps({"timestamp": stamp, "message": text}, separators=(",", ":")).encode() + b"\n"
+
+
+class Instants:
+    """When each part of the log was written, as the agent saw it grow: lines of ``offset instant``."""
+
+    def __init__(self, options: Options) -> None:
+        self._marks: list[tuple[int, float]] = []
+        try:
+            text = Path(options.log_file + ".index").read_text()
+        except FileNotFoundError:
+            text = ""
+        for line in text.splitlines():
+            offset, _, instant = line.partition(" ")
+            if offset.isdigit() and instant:
+                self._marks.append((int(offset), float(instant)))
+        self._next = 0
+        self._now = datetime.now(UTC).timestamp()
+
+    def of(self, offset: int) -> float:
+        """Asked in rising order. What no mark covers yet is being written now."""
+        while self._next < len(self._marks) and self._marks[self._next][0] <= offset:
+            self._next += 1
+        return self._marks[self._next][1] if self._next < len(self._marks) else self._now
+
+
+def _drop_overflow(descriptor: int, options: Options, progress: Progress) -> None:
+    """What the store cannot take now is kept up to the limit; more is given up, and told."""
+    waiting = os.fstat(descriptor).st_size - progress.offset
+    if waiting <= options.log_max_bytes:
+        return
+    dropped = waiting - options.log_max_bytes
+    progress.offset += dropped
+    progress.save()
+    _punch(options.log_file, progress.offset)
+    log_record(options, "ERROR", f"{dropped} bytes of log were dropped: the object store is away too long")
+
+
+def _punch(path: str, end: int) -> None:
+    """Give shipped bytes back. A file system that cannot keeps them: that costs space, nothing else."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        libc.fallocate(descriptor, KEEP_SIZE_PUNCH_HOLE, ctypes.c_long(0), ctypes.c_long(end))
+    finally:
+        os.close(descriptor)

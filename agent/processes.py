@@ -1,0 +1,96 @@
+"""Processes of the agent: start them with nothing of ours, and leave none behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+WAITED_FOR = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+PR_SET_DUMPABLE = 4
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_init() -> None:
+    """Wait for signals instead of handling them, adopt orphans, and close our memory to the bot.
+
+    Blocked signals are queued even for PID 1. A process that is not dumpable cannot be read through /proc by
+    another of the same user, so neither credentials nor environment can.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def spawn(argv: list[str], environment: dict[str, str], directory: str, output: str) -> int:
+    """The pid of a new session whose stdout and stderr append to ``output``; nothing else is inherited.
+
+    A program that cannot be executed ends with 127 and a line in its own output, like a shell's.
+    """
+    log = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(argv, environment, directory, log)
+    finally:
+        os.close(log)
+    return pid
+
+
+def _become(argv: list[str], environment: dict[str, str], directory: str, log: int) -> None:
+    try:
+        os.setsid()
+        for number in WAITED_FOR | {signal.SIGPIPE}:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, set())
+        nothing = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.closerange(3, 256)
+        os.chdir(directory)
+        os.execve(argv[0], argv, environment)
+    except OSError as error:
+        os.write(2, f"agent: cannot execute {argv[0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def signal_process(pid: int, number: int) -> None:
+    """One that is gone needs no signal."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def kill_session(leader: int) -> None:
+    """SIGKILL to all of a session's own process group."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def kill_orphans(spared: set[int]) -> None:
+    """What left its session has become our child: end that, too."""
+    for pid in children():
+        if pid not in spared:
+            signal_process(pid, signal.SIGKILL)
+
+
+def children() -> list[int]:
+    """Pids of all children, adopted ones too; empty where the kernel does not tell."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123 - costs memory here
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
+
+
+def exit_code(wait_status: int) -> int:
+    """As a shell has it: 128 + n for signal n."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,65 @@
+"""The query process of a realtime bot: started beside it, and again when it dies, without touching the bot."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+from agent import processes
+from agent.options import Options
+from agent.status import log_record
+
+FIRST_PAUSE_S = 1.0
+LARGEST_PAUSE_S = 60.0
+STABLE_S = 60.0
+STOP_S = 2.0
+
+
+class QueryServer:
+    """Its port is told by the contract; whether it answers is for callers to see."""
+
+    def __init__(self, argv: list[str], environment: dict[str, str], directory: str, options: Options) -> None:
+        self._argv = argv
+        self._environment = environment
+        self._directory = directory
+        self._options = options
+        self._pid = 0
+        self._started = 0.0
+        self._again_at = 0.0
+        self._pause = FIRST_PAUSE_S
+
+    def start(self) -> None:
+        """At once; it is ready when its port accepts."""
+        self._pid = processes.spawn(
+            self._argv, self._environment, self._directory, self._options.log_file
+        )
+        self._started = time.monotonic()
+
+    def tend(self, reaped: dict[int, int], now: float) -> None:
+        """Start it again after a pause that grows while it keeps dying."""
+        if self._pid and self._pid in reaped:
+            code = processes.exit_code(reaped.pop(self._pid))
+            processes.kill_session(self._pid)
+            self._pid = 0
+            self._pause = FIRST_PAUSE_S if now - self._started > STABLE_S else self._pause
+            self._again_at = now + self._pause
+            text = f"the query process ended with {code}; it starts again in {self._pause:g} s"
+            log_record(self._options, "WARNING", text)
+            self._pause = min(self._pause * 2, LARGEST_PAUSE_S)
+        if not self._pid and now >= self._again_at:
+            self.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        if self._pid:
+            processes.signal_process(self._pid, signal.SIGTERM)
+
+    def wait(self, reap: Callable[[], None], reaped: dict[int, int]) -> None:
+        """A moment for a clean end, then kill it."""
+        deadline = time.monotonic() + STOP_S
+        while self._pid and self._pid not in reaped and time.monotonic() < deadline:
+            signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+            reap()
+        if self._pid:
+            processes.kill_session(self._pid)

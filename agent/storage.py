@@ -1,0 +1,162 @@
+"""The agent's work with the object store. Runs in forked children, or in processes that end soon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agent import contract as contracts
+from agent import runtimes
+from agent.code import extract
+from agent.contract import Contract
+from agent.errors import ConfigurationError, ObjectMissing
+from agent.forked import Result
+from agent.object_store import ObjectStore
+from agent.options import Options
+from agent.statelog import StateLog
+
+# Told while a step is under way.
+Told = Callable[[str, str], None]
+
+
+class Storage:
+    """Built from the agent's environment; ``ConfigurationError`` names what is missing."""
+
+    def __init__(self, environment: dict[str, str], options: Options, contract: Contract) -> None:
+        for name in ("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"):
+            if not environment.get(name):
+                raise ConfigurationError(f"{name} is not set")
+        self._environment = environment
+        self._options = options
+        self._contract = contract
+        self.store = ObjectStore(
+            environment["MINIO_ENDPOINT"],
+            environment["MINIO_ACCESS_KEY"],
+            environment["MINIO_SECRET_KEY"],
+            secure=environment.get("MINIO_USE_SSL", "").lower() == "true",
+        )
+        self.state_bucket = environment.get("MINIO_STATE_BUCKET") or "bot-state"
+        self.logs_bucket = environment.get("MINIO_LOGS_BUCKET") or "bot-logs"
+        self.results_bucket = environment.get("MINIO_QUERY_RESULTS_BUCKET") or "query-results"
+
+    def download_code(self) -> None:
+        """Into an empty directory, so that no half of an earlier try is ever run."""
+        key = self._environment.get("CODE_FILE") or ""
+        if not key:
+            return
+        root = Path(self._contract.code_path)
+        root.mkdir(parents=True, exist_ok=True)
+        for path in root.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        archive = Path(self._options.run_dir) / "code.zip"
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            bucket = self._environment.get("MINIO_CODE_BUCKET") or "custom-bots"
+            self.store.download(bucket, key, archive)
+            extract(archive, root)
+        except ObjectMissing as error:
+            raise ConfigurationError(f"CODE_FILE {key} is not in the store") from error
+        finally:
+            archive.unlink(missing_ok=True)
+
+    def state_log(self) -> StateLog:
+        """The bot's state; what it remembers is in the cache file, so any process may go on with it."""
+        state = Path(self._contract.state_path)
+        state.mkdir(parents=True, exist_ok=True)
+        return StateLog(
+            self.store,
+            self.state_bucket,
+            self._contract.bot_id,
+            state,
+            Path(self._options.cache),
+            self._options.run_id,
+            self._contract.max_state_bytes,
+        )
+
+
+def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
+    """Check, download, restore, and say what to start: everything that comes before user code."""
+    options = Options(environment)
+    contract = contracts.read(environment)
+    for path in (options.run_dir, options.logs_path, options.query_dir, contract.code_path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    durations: dict[str, object] = {}
+    storage = Storage(environment, options, contract)
+    told("downloading", "")
+    begun = time.monotonic()
+    storage.download_code()
+    durations["download"] = time.monotonic() - begun
+    told("restoring", "")
+    begun = time.monotonic()
+    if claim:
+        started = storage.state_log().start()
+        generation, kept = started.generation, started.kept
+    else:
+        generation, kept = storage.state_log().restore_only(), False
+    Path(contract.state_dir).mkdir(parents=True, exist_ok=True)
+    durations["restore"] = time.monotonic() - begun
+    storage.store.close()
+    wrappers = Path(options.run_dir) / "wrappers"
+    runtimes.write_wrappers(wrappers)
+    has_server = not query and not contract.scheduled and bool(contract.query_entrypoint)
+    place = {"wrappers": wrappers, "query_dir": options.query_dir}
+    # A query server is always a real process of its own, so nothing of it is redirected.
+    server = (
+        runtimes.command(contract, query=True, wrappers=wrappers, query_dir="/query") if has_server else []
+    )
+    bot_environment = contracts.bot_environment(contract, environment, query=query)
+    if query and options.query_dir != "/query":
+        bot_environment["DURABOT_QUERY_DIR"] = options.query_dir
+    return {
+        "argv": runtimes.command(contract, query=query, **place),  # type: ignore[arg-type]  # two known keys
+        "server_argv": server,
+        "environment": bot_environment,
+        "code_path": contract.code_path,
+        "scheduled": contract.scheduled,
+        "bot_id": contract.bot_id,
+        "generation": generation,
+        "kept": kept,
+        "durations": durations,
+    }
+
+
+def sync(environment: dict[str, str], *, state: bool, last: bool) -> Result:
+    """Commit the state if asked to, and ship the log; each is tried, whatever becomes of the other."""
+    from agent import log_segments
+    from agent.errors import AgentError
+    from agent.forked import failure
+
+    options = Options(environment)
+    contract = contracts.read(environment)
+    storage = Storage(environment, options, contract)
+    result: Result = {"generation": 0, "uploaded_bytes": 0}
+    try:
+        if state:
+            committed = storage.state_log().commit()
+            result["generation"] = committed.generation
+            result["uploaded_bytes"] = committed.uploaded_bytes
+    except AgentError as error:
+        result |= failure(error.code, str(error), retryable=error.retryable, exit_code=error.exit_code)
+    try:
+        if result.get("failed") != "fenced":
+            log_segments.ship(storage.store, storage.logs_bucket, contract.bot_id, options, last=last)
+    except AgentError as error:
+        result["log_failed"] = str(error)
+        if "failed" not in result and last:
+            result |= failure(error.code, str(error), retryable=error.retryable)
+    storage.store.close()
+    return result
+
+
+def readable(path: str) -> int:
+    """Size of a file, 0 when there is none."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - called by the parent, for which pathlib is too much
+    except FileNotFoundError:
+        return 0
