@@ -1,4 +1,4 @@
-"""The agent's commands. What a command does not need is not imported: one of these lives in every container."""
+"""The agent's commands. What a command does not need is not imported: one lives in every container."""
 
 import os
 import sys

@@ -81,7 +81,7 @@ class Execution:
             result = self._await(Fork(work))
             if "failed" not in result:
                 self._report["generation_before"] = self._report["generation_after"] = result["generation"]
-                self._durations |= result["durations"]  # type: ignore[operator]  # a dict, from our fork
+                self._durations = dict(result["durations"])  # type: ignore[call-overload]  # from our fork
                 return result
             message = str(result["message"])
             if not result["retryable"]:

@@ -21,6 +21,8 @@ from agent.status import log_record
 SEGMENT_BYTES = 4 * 1024 * 1024
 LINE_BYTES = 1024 * 1024
 KEEP_SIZE_PUNCH_HOLE = 0x01 | 0x02
+# Of what was shipped, this much stays for readers of the file itself.
+KEPT_BYTES = 4 * 1024 * 1024
 
 
 class Progress:
@@ -55,7 +57,9 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
         while True:
             file.seek(progress.offset)
             block = file.read(SEGMENT_BYTES)
-            used, records = _records(block, progress.offset, instants, last=last)
+            # Only where the log ends may a line lack its end.
+            ends = last and len(block) < SEGMENT_BYTES
+            used, records = _records(block, progress.offset, instants, last=ends)
             if not used:
                 return lines
             day = datetime.now(UTC).strftime("%Y-%m-%d")
@@ -65,7 +69,7 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
             except PreconditionFailed:
                 # Ours, of a child that died between the store's answer and its note: its end is unknown, and
                 # writing the same lines under another name would double them.
-                used = _already_shipped(store, bucket, key, block, last=last)
+                used = _already_shipped(store, bucket, key, block, last=ends)
             except StoreUnavailable:
                 _drop_overflow(file.fileno(), options, progress)
                 raise
@@ -73,7 +77,7 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
             progress.offset += used
             progress.segment += 1
             progress.save()
-            _punch(options.log_file, progress.offset)
+            _punch(options.log_file, progress.offset - KEPT_BYTES)
 
 
 def _already_shipped(store: ObjectStore, bucket: str, key: str, block: bytes, *, last: bool) -> int:
@@ -164,6 +168,8 @@ def _drop_overflow(descriptor: int, options: Options, progress: Progress) -> Non
 
 def _punch(path: str, end: int) -> None:
     """Give shipped bytes back. A file system that cannot keeps them: that costs space, nothing else."""
+    if end <= 0:
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(path, os.O_RDWR)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 QUERY_DIR = "/query"
 RUN_DIR = "/var/the0"
@@ -14,7 +15,8 @@ class Options:
 
     def __init__(self, environment: dict[str, str]) -> None:
         found = environment.get
-        self.run_id = found("DURABOT_RUN_ID") or os.urandom(6).hex()
+        # Names of log segments begin with it, so it sorts by time.
+        self.run_id = found("DURABOT_RUN_ID") or _new_run_id()
         self.exit_report = found("DURABOT_EXIT_REPORT") or ""
         self.status_file = found("DURABOT_STATUS_FILE") or ""
         self.query_dir = found("DURABOT_QUERY_DIR") or QUERY_DIR
@@ -43,3 +45,7 @@ def _number(text: str | None, default: float) -> float:
     except ValueError:
         return default
     return value if value >= 0 else default
+
+
+def _new_run_id() -> str:
+    return time.strftime("%y%m%d%H%M%S", time.gmtime()) + os.urandom(3).hex()

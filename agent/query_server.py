@@ -1,4 +1,4 @@
-"""The query process of a realtime bot: started beside it, and again when it dies, without touching the bot."""
+"""The query process of a realtime bot: started beside it, and again when it dies, apart from the bot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ STOP_S = 2.0
 class QueryServer:
     """Its port is told by the contract; whether it answers is for callers to see."""
 
-    def __init__(self, argv: list[str], environment: dict[str, str], directory: str, options: Options) -> None:
+    def __init__(
+        self, argv: list[str], environment: dict[str, str], directory: str, options: Options
+    ) -> None:
         self._argv = argv
         self._environment = environment
         self._directory = directory

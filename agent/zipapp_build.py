@@ -9,6 +9,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode, compile
 
 SHEBANG = b"#!/usr/bin/env -S python3 -I\n"
+MAIN = b"import sys\nfrom agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = frozenset({"zipapp_build.py"})
 # As files of the child's interpreter they have to stay readable as source.
@@ -30,7 +31,7 @@ def build(target: Path) -> Path:
     with scratch.open("wb") as raw:
         raw.write(SHEBANG)
         with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as archive:
-            _add(archive, "__main__.py", b"import sys\nfrom agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n")
+            _add(archive, "__main__.py", MAIN)
             for path in files:
                 if path.name in LEFT_OUT:
                     continue

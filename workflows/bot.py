@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.bot_spec import REALTIME
     from activities.messages import ROLLBACK_STATE, RollbackState, RolledBack, RunContainer
     from workflows import attributes, ids, messages, outcome, policies, restart
-    from workflows.container_run import ContainerRun, place
+    from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.messages import (
         BotInput,
         BotStatus,
@@ -85,7 +85,7 @@ class BotWorkflow:
         self._host = await place(self._spec.bot_id, self._spec.host, self._halting)
         if not self._host:
             return
-        request = RunContainer(spec=self._spec, run_id=workflow.uuid4().hex[:12])
+        request = RunContainer(spec=self._spec, run_id=new_run_id())
         self._current = ContainerRun(request, self._host)
         self._show(messages.STARTING, f"start {self._starts} on host {self._host}")
         begun = workflow.now().timestamp()
@@ -271,7 +271,7 @@ class BotWorkflow:
         await workflow.execute_activity(
             ROLLBACK_STATE,
             RollbackState(
-                bot_id=self._spec.bot_id, generation=generation, run_id=workflow.uuid4().hex[:12]
+                bot_id=self._spec.bot_id, generation=generation, run_id=new_run_id()
             ),
             result_type=RolledBack,
             start_to_close_timeout=policies.ROLLBACK_TIMEOUT,

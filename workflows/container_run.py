@@ -44,6 +44,11 @@ async def place(bot_id: str, host: str, halting: Callable[[], bool]) -> str:
     return (await handle).host
 
 
+def new_run_id() -> str:
+    """Unique, and sorted by time: names of containers and log segments begin with it."""
+    return f"{workflow.now():%y%m%d%H%M%S}{workflow.uuid4().hex[:6]}"
+
+
 class ContainerRun:
     """One container's life. ``halt`` asks for a graceful stop; ``run`` returns its report all the same."""
 

@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.messages import ExitReport, QueryResult, RunContainer
     from workflows import ids, outcome
-    from workflows.container_run import ContainerRun, place
+    from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.deadline import Deadline
     from workflows.messages import QueryInput
     from workflows.policies import QUERY_MARGIN
@@ -24,7 +24,7 @@ class QueryWorkflow:
     async def run(self, given: QueryInput) -> QueryResult:
         """The result file counts even when the exit code is not 0."""
         host = await place(given.spec.bot_id, given.spec.host, lambda: False)
-        request = RunContainer(spec=given.spec, run_id=workflow.uuid4().hex[:12], query=given.query)
+        request = RunContainer(spec=given.spec, run_id=new_run_id(), query=given.query)
         container = ContainerRun(request, host)
         workflow.set_current_details(f"{given.query.path} on host {host}")
         deadline = Deadline(given.query.timeout_s + QUERY_MARGIN.total_seconds())

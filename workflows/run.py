@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.messages import DEADLINE, ExitReport, RunContainer
     from workflows import attributes, ids, messages, outcome
-    from workflows.container_run import ContainerRun, place
+    from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.deadline import Deadline
     from workflows.messages import BotStatus, ContainerNews, RunInput, RunResult
 
@@ -55,7 +55,7 @@ class RunWorkflow:
     async def _once(self) -> tuple[ExitReport, bool]:
         host = await place(self._spec.bot_id, self._spec.host, lambda: False)
         self._current = ContainerRun(
-            RunContainer(spec=self._spec, run_id=workflow.uuid4().hex[:12]), host
+            RunContainer(spec=self._spec, run_id=new_run_id()), host
         )
         self._show(messages.STARTING, f"attempt {self._attempt} on host {host}")
         deadline = Deadline(self._spec.timeout_s)

@@ -18,6 +18,8 @@ from agent.object_store import ObjectStore
 ACCESS_KEY = "test-access"
 SECRET_KEY = "test-secret-key"
 START_DEADLINE_SECONDS = 60
+# A put to an unknown bucket makes it here.
+BUCKETS = ("custom-bots", "bot-state", "bot-logs", "query-results")
 
 
 def free_ports(count: int) -> list[int]:
@@ -80,7 +82,8 @@ class S3Server:
         while True:
             store = self.store()
             try:
-                store.put("ready", "probe", b"x")
+                for bucket in BUCKETS:
+                    store.put(bucket, "durabot-probe/ready", b"x")
                 return
             except (StoreUnavailable, StoreRefused):
                 if self.process.poll() is not None or time.monotonic() > deadline:
