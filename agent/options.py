@@ -48,4 +48,6 @@ def _number(text: str | None, default: float) -> float:
 
 
 def _new_run_id() -> str:
-    return time.strftime("%y%m%d%H%M%S", time.gmtime()) + os.urandom(3).hex()
+    now = time.time()
+    stamp = time.strftime("%y%m%d%H%M%S", time.gmtime(now))
+    return f"{stamp}{int(now * 1000) % 1000:03d}{os.urandom(2).hex()}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
+
+from agent import kernel
+from agent.posix_signals import signal
 
 WAITED_FOR = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
-PR_SET_DUMPABLE = 4
-PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_init() -> None:
@@ -17,11 +17,8 @@ def become_init() -> None:
     another of the same user, so neither credentials nor environment can.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    kernel.prctl(kernel.SET_CHILD_SUBREAPER, 1)
+    kernel.prctl(kernel.SET_DUMPABLE, 0)
 
 
 def spawn(argv: list[str], environment: dict[str, str], directory: str, output: str) -> int:
@@ -31,17 +28,22 @@ def spawn(argv: list[str], environment: dict[str, str], directory: str, output: 
     """
     log = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
+        agent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become(argv, environment, directory, log)
+            _become(argv, environment, directory, log, agent)
     finally:
         os.close(log)
     return pid
 
 
-def _become(argv: list[str], environment: dict[str, str], directory: str, log: int) -> None:
+def _become(argv: list[str], environment: dict[str, str], directory: str, log: int, agent: int) -> None:
     try:
         os.setsid()
+        # A bot without its agent has nobody who saves its state or stops it.
+        kernel.prctl(kernel.SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != agent:
+            os._exit(137)
         for number in WAITED_FOR | {signal.SIGPIPE}:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, set())

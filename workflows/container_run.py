@@ -46,7 +46,7 @@ async def place(bot_id: str, host: str, halting: Callable[[], bool]) -> str:
 
 def new_run_id() -> str:
     """Unique, and sorted by time: names of containers and log segments begin with it."""
-    return f"{workflow.now():%y%m%d%H%M%S}{workflow.uuid4().hex[:6]}"
+    return f"{workflow.now():%y%m%d%H%M%S%f}"[:15] + workflow.uuid4().hex[:4]
 
 
 class ContainerRun:

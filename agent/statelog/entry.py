@@ -12,6 +12,7 @@ from agent.object_store import ObjectStore
 
 CLAIM = "claim"
 COMMIT = "commit"
+ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +43,16 @@ class EntryLog:
 
     def head(self) -> Entry | None:
         """The newest entry, or None where there is no log. Found by what the keys say, not by their order."""
-        numbers = [
+        numbers = self.generations()
+        return self.read(max(numbers)) if numbers else None
+
+    def generations(self) -> list[int]:
+        """All that are in the store, in no order."""
+        return [
             int(name[:-5])
             for key in self._store.list(self._bucket, self._prefix)
             if (name := key.removeprefix(self._prefix)).endswith(".json") and name[:-5].isdigit()
         ]
-        return self.read(max(numbers)) if numbers else None
 
     def read(self, generation: int) -> Entry:
         """One entry; ``RestoreFailed`` when it is there but cannot be understood."""

@@ -86,7 +86,7 @@ def test_a_scheduled_bot_runs_once_and_its_state_and_log_are_in_the_store(agents
 def test_sigterm_reaches_the_bot_and_what_it_writes_last_is_restored_by_the_next_run(agents: Start) -> None:
     run = agents({"main.py": STAYS}, BOT_TYPE="realtime")
     run.until("running")
-    wait_for(lambda: "hello" in (run.directory / "run/logs/bot.log").read_text(), "the bot's hello")
+    wait_for(lambda: "hello" in run.log(), "the bot's hello")
     assert run.stop() == 0
     assert run.report()["final_sync"] == "ok"
     assert run.own_lines() == ["hello", "goodbye"]
@@ -105,9 +105,7 @@ def main(bot_id, config):
     time.sleep(600)
 """
     run = agents({"main.py": code}, BOT_TYPE="realtime", DURABOT_STOP_GRACE="0.5")
-    log = run.directory / "run/logs/bot.log"
-    run.until("running")
-    child = int(wait_for(lambda: log.read_text().strip(), "the child's pid").splitlines()[0])
+    child = int(wait_for(lambda: run.log().strip(), "the child's pid").splitlines()[0])
     assert run.stop() == 137
     assert run.report()["cause"] == "signal"
     assert run.report()["final_sync"] == "ok"
@@ -255,7 +253,7 @@ def test_a_final_sync_without_storage_is_tried_for_its_budget_and_its_failure_is
     server.start()
     try:
         run = agents({"main.py": STAYS}, s3=server, BOT_TYPE="realtime", DURABOT_SYNC_BUDGET="2")
-        wait_for(lambda: "hello" in (run.directory / "run/logs/bot.log").read_text(), "the bot's hello")
+        wait_for(lambda: "hello" in run.log(), "the bot's hello")
         server.kill()
         assert run.stop() == 0
         assert run.report()["final_sync"] == "failed"
@@ -284,11 +282,9 @@ print("query process", os.getpid(), flush=True)
 time.sleep(600)
 """
     run = agents({"main.py": STAYS, "query.py": query}, BOT_TYPE="realtime", QUERY_ENTRYPOINT="query.py")
-    log = run.directory / "run/logs/bot.log"
 
     def pids() -> list[int]:
-        lines = log.read_text().splitlines() if log.exists() else []
-        return [int(line.split()[2]) for line in lines if line.startswith("query process")]
+        return [int(line.split()[2]) for line in run.log().splitlines() if line.startswith("query process")]
 
     wait_for(pids, "the query process")
     os.kill(pids()[0], signal.SIGKILL)

@@ -127,6 +127,11 @@ class AgentRun:
             return {}
         return found
 
+    def log(self) -> str:
+        """What the bot's log file holds, empty before it exists."""
+        path = self.directory / "run/logs/bot.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
     def until(self, phase: str) -> None:
         """Waits for a phase."""
         wait_for(lambda: self.status().get("phase") == phase, f"phase {phase}, is {self.status()}")

@@ -1,0 +1,1 @@
+"""Bots as processes of this host, without a container engine."""

@@ -1,0 +1,190 @@
+"""The container port on plain processes: directories are the registry, and no daemon is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from activities.backends.process.events import ExitEvents
+from activities.backends.process.layout import ContainerFiles
+from activities.backends.process.logs import follow_log
+from activities.backends.process.record import Record, read_record, state_of
+from activities.backends.process.sandbox import find_sandbox
+from activities.backends.process.starter import Starter, locked
+from activities.errors import BackendRefused, BackendUnavailable, Conflict
+from activities.ports import ContainerEvent, ContainerSpec, ContainerState
+from activities.process_identity import ProcessIdentity, identify
+
+STOP_MARGIN_S = 5.0
+POLL_S = 0.01
+
+
+class ProcessBackend:
+    """``root`` may be shared by worker, gateway and command line. ``python`` is a real interpreter's path."""
+
+    def __init__(self, root: Path, agent: Path, python: str, *, sandbox: bool | None = None) -> None:
+        self._root = root
+        found = None if sandbox is False else find_sandbox(python, agent)
+        if sandbox and found is None:
+            raise BackendRefused("a sandbox was asked for, but bubblewrap is missing or does not work here")
+        self._sandbox = found
+        self._starter = Starter(root, agent, python, found)
+        self._events: set[ExitEvents] = set()
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        """See the port. A bot whose former container still runs is refused for now."""
+        if spec.kind == "bot":
+            for state in await self.list():
+                same = state.bot_id == spec.bot_id and state.kind == "bot" and state.name != spec.name
+                if same and state.phase == "running":
+                    raise BackendUnavailable(f"bot {spec.bot_id} still runs in container {state.name}")
+        try:
+            record = await asyncio.to_thread(self._starter.start, spec)
+        except OSError as error:
+            raise BackendUnavailable(f"container {spec.name} cannot be started: {error}") from error
+        for events in self._events:
+            events.started(record)
+        return state_of(self._files(spec.name), record)
+
+    async def stop(self, name: str, grace_s: float | None = None) -> ContainerState | None:
+        """See the port."""
+        record = read_record(self._files(name))
+        if record is None:
+            return None
+        grace = record.stop_grace_s if grace_s is None else grace_s
+        killing_at = time.monotonic() + grace + record.sync_budget_s + STOP_MARGIN_S
+        asked = False
+        while True:
+            state = state_of(self._files(name), record)
+            if state.phase == "exited":
+                return state
+            if not asked:
+                asked = _signal_agent(record, signal.SIGTERM)
+            if time.monotonic() > killing_at:
+                _signal_agent(record, signal.SIGKILL)
+                record.agent.send(signal.SIGKILL)
+            await asyncio.sleep(POLL_S)
+
+    async def inspect(self, name: str) -> ContainerState | None:
+        """See the port."""
+        record = read_record(self._files(name))
+        return None if record is None else state_of(self._files(name), record)
+
+    async def list(self) -> list[ContainerState]:
+        """See the port."""
+        return [*await asyncio.to_thread(self._list)]
+
+    def _list(self) -> Sequence[ContainerState]:
+        found = []
+        for name in self._names():
+            record = read_record(self._files(name))
+            if record is not None:
+                found.append(state_of(self._files(name), record))
+        return found
+
+    def _names(self) -> Sequence[str]:
+        try:
+            return [path.name for path in (self._root / "containers").iterdir()]
+        except FileNotFoundError:
+            return []
+
+    async def events(self) -> AsyncIterator[ContainerEvent]:
+        """See the port."""
+        events = ExitEvents(self._root)
+        self._events.add(events)
+        try:
+            yield ContainerEvent(kind="resync")
+            async for event in events:
+                yield event
+        finally:
+            self._events.discard(events)
+            events.close()
+
+    async def logs(self, name: str, *, follow: bool = False, tail: int = -1) -> AsyncIterator[bytes]:
+        """See the port."""
+        files = self._files(name)
+
+        async def over() -> bool:
+            state = await self.inspect(name)
+            return not follow or state is None or state.phase == "exited"
+
+        async for line in follow_log(files.log, over, tail):
+            yield line
+
+    async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
+        """Only the query port is known: bots share this host's network."""
+        record = read_record(self._files(name))
+        if record is None or state_of(self._files(name), record).phase != "running":
+            return None
+        return ("127.0.0.1", record.query_port)
+
+    async def remove(self, name: str) -> None:
+        """See the port."""
+        state = await self.inspect(name)
+        if state is not None and state.phase == "running":
+            raise Conflict(f"container {name} runs and cannot be removed")
+        files = self._files(name)
+
+        def remove() -> None:
+            with locked(files.lock):
+                # Away under another name first: half a directory must not pass for a container.
+                grave = files.root / "removed" / f"{name}.{time.monotonic_ns()}"
+                grave.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    files.directory.rename(grave)
+                except FileNotFoundError:
+                    return
+                shutil.rmtree(grave, ignore_errors=True)
+            files.lock.unlink(missing_ok=True)
+
+        await asyncio.to_thread(remove)
+
+    async def remove_state(self, bot_id: str) -> None:
+        """See the port."""
+        for state in await self.list():
+            if state.bot_id == bot_id and state.kind == "bot" and state.phase == "running":
+                raise Conflict(f"bot {bot_id} runs in container {state.name}; its state is in use")
+        await asyncio.to_thread(shutil.rmtree, self._root / "state" / bot_id, True)
+
+    def isolation(self) -> str:
+        """See the port."""
+        if self._sandbox is not None:
+            return (
+                "process backend with bubblewrap: own file system, processes and user for each bot; shared "
+                "network, no limits of memory or CPU"
+            )
+        return (
+            "process backend without bubblewrap: bots run as this user and can read its files and each "
+            "other's; shared network, no limits of memory or CPU"
+        )
+
+    async def close(self) -> None:
+        """Nothing is held that others would miss."""
+
+    def _files(self, name: str) -> ContainerFiles:
+        if "/" in name or name in (".", "..") or not name:
+            raise BackendRefused(f"{name!r} is no container name")
+        return ContainerFiles(root=self._root, name=name)
+
+
+def _signal_agent(record: Record, number: signal.Signals) -> bool:
+    """False when there is no agent yet or any more."""
+    if not record.sandboxed:
+        return record.agent.send(number)
+    agent = _child_of(record.agent)
+    return agent is not None and agent.send(number)
+
+
+def _child_of(bwrap: ProcessIdentity) -> ProcessIdentity | None:
+    """The agent behind bwrap, which forwards no signal."""
+    if not bwrap.alive():
+        return None
+    try:
+        children = Path(f"/proc/{bwrap.pid}/task/{bwrap.pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return identify(int(children[0])) if children else None

@@ -1,0 +1,362 @@
+"""What every container backend promises. A backend plugs in by a factory in ``BACKENDS``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from activities.backends.process.backend import ProcessBackend
+from activities.backends.process.sandbox import find_sandbox
+from activities.errors import BackendUnavailable, Conflict
+from activities.ports import ContainerBackend, ContainerSpec, ContainerState
+from tests.support.fake_agent import SOURCE
+
+PYTHON = str(Path(sys.executable).resolve())
+DEADLINE_S = 30.0
+
+
+def agent_file(directory: Path) -> Path:
+    path = directory / "fake.pyz"
+    if not path.exists():
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("__main__.py", SOURCE)
+        path.chmod(0o755)
+    return path
+
+
+def process_in_sandbox(directory: Path) -> ContainerBackend:
+    agent = agent_file(directory)
+    if find_sandbox(PYTHON, agent) is None:
+        pytest.skip("bubblewrap is not installed or does not work here")
+    return ProcessBackend(directory / "root", agent, PYTHON, sandbox=True)
+
+
+def process_without_sandbox(directory: Path) -> ContainerBackend:
+    return ProcessBackend(directory / "root", agent_file(directory), PYTHON, sandbox=False)
+
+
+BACKENDS = {"process-sandbox": process_in_sandbox, "process-plain": process_without_sandbox}
+Factory = Callable[[], ContainerBackend]
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Factory]:
+    tmp_path.chmod(0o711)
+    make = BACKENDS[request.param]
+    yield lambda: make(tmp_path)
+
+    async def stop_all() -> None:
+        backend = make(tmp_path)
+        for state in await backend.list():
+            await backend.stop(state.name, 0)
+
+    asyncio.run(stop_all())
+
+
+def spec(name: str = "bot-a.r1", bot_id: str = "bot-a", **more: object) -> ContainerSpec:
+    fields = {name: value for name, value in more.items() if not name.isupper()}
+    env = {name: str(value) for name, value in more.items() if name.isupper()}
+    given = {"stop_grace_s": 0.3, "sync_budget_s": 0.3, **fields}
+    return ContainerSpec(name=name, bot_id=bot_id, run_id="1", env=env, labels={"a": "b"}, **given)  # type: ignore[arg-type]  # of the test's own making
+
+
+async def until(look: Callable[[], Awaitable[object]], what: str) -> object:
+    async with asyncio.timeout(DEADLINE_S):
+        while not (found := await look()):  # noqa: ASYNC110 - other processes give no event
+            await asyncio.sleep(0.01)
+    assert found, what
+    return found
+
+
+async def ended(backend: ContainerBackend, name: str) -> ContainerState:
+    async def look() -> ContainerState | None:
+        state = await backend.inspect(name)
+        return state if state is not None and state.phase == "exited" else None
+
+    found = await until(look, "the end")
+    assert isinstance(found, ContainerState)
+    return found
+
+
+async def lines(backend: ContainerBackend, name: str) -> list[str]:
+    return [line.decode().rstrip() async for line in backend.logs(name)]
+
+
+async def waits_for_line(backend: ContainerBackend, name: str, text: str) -> None:
+    async def look() -> bool:
+        return any(text in line for line in await lines(backend, name))
+
+    await until(look, text)
+
+
+def test_a_container_runs_and_its_report_is_passed_through(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        started = await backend.start(spec(FAKE_EXIT=3, FAKE_TEXT="because"))
+        assert started.labels == {"a": "b"}
+        state = await ended(backend, "bot-a.r1")
+        assert (state.exit_code, state.bot_id, state.run_id, state.kind) == (3, "bot-a", "1", "bot")
+        assert state.exit_report is not None
+        assert state.exit_report["message"] == "because"
+        assert state.finished_at >= state.started_at > 0
+
+    asyncio.run(scenario())
+
+
+def test_starting_a_name_again_adopts_it_running_or_exited(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.start(spec(FAKE_SLEEP=600))
+        await waits_for_line(backend, "bot-a.r1", "started")
+        assert (await factory().start(spec(FAKE_SLEEP=600))).phase == "running"
+        await backend.stop("bot-a.r1")
+        assert (await backend.start(spec(FAKE_SLEEP=600))).phase == "exited"
+        assert [line for line in await lines(backend, "bot-a.r1") if "started" in line] == ["started x"]
+
+    asyncio.run(scenario())
+
+
+def test_many_starters_at_once_start_one(factory: Factory) -> None:
+    async def scenario() -> None:
+        backends = [factory() for _ in range(4)]
+        await asyncio.gather(*(backend.start(spec(FAKE_SLEEP=600)) for backend in backends))
+        assert len(await backends[0].list()) == 1
+        await waits_for_line(backends[0], "bot-a.r1", "given")
+        assert [line for line in await lines(backends[0], "bot-a.r1") if "started" in line] == ["started x"]
+
+    asyncio.run(scenario())
+
+
+def test_a_second_container_of_a_running_bot_is_refused_for_now(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.start(spec(FAKE_SLEEP=600))
+        with pytest.raises(BackendUnavailable):
+            await backend.start(spec("bot-a.r2"))
+        await backend.stop("bot-a.r1")
+        assert await backend.start(spec("bot-a.r2"))
+
+    asyncio.run(scenario())
+
+
+def test_death_by_signal_without_a_report_is_seen(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.start(spec(FAKE_SLEEP=600, FAKE_REPORT=0))
+        await waits_for_line(backend, "bot-a.r1", "given")
+        status = (await backend.inspect("bot-a.r1") or pytest.fail("gone")).status or {}
+        assert status["phase"] == "running"
+        await backend.stop("bot-a.r1")
+        state = await ended(backend, "bot-a.r1")
+        assert state.exit_report is None
+        assert (state.exit_code, state.signal) == (143, 15)
+
+    asyncio.run(scenario())
+
+
+def test_stop_is_graceful_then_hard_and_fine_for_what_is_gone(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        assert await backend.stop("bot-a.r9") is None
+        await backend.start(spec(FAKE_SLEEP=600))
+        await waits_for_line(backend, "bot-a.r1", "given")
+        stopped = await backend.stop("bot-a.r1")
+        assert stopped is not None
+        assert stopped.exit_code == 143
+        assert "term" in await lines(backend, "bot-a.r1")
+        assert (await backend.stop("bot-a.r1") or stopped).exit_code == 143
+        await backend.start(spec("bot-b.r1", "bot-b", FAKE_SLEEP=600, FAKE_IGNORE_TERM=1))
+        await waits_for_line(backend, "bot-b.r1", "given")
+        killed = await backend.stop("bot-b.r1")
+        assert killed is not None
+        assert (killed.exit_code, killed.phase) == (137, "exited")
+
+    asyncio.run(scenario())
+
+
+def test_remove_refuses_the_running_and_keeps_a_bots_state_but_not_a_querys(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.start(spec(FAKE_SLEEP=600))
+        with pytest.raises(Conflict):
+            await backend.remove("bot-a.r1")
+        with pytest.raises(Conflict):
+            await backend.remove_state("bot-a")
+        await waits_for_line(backend, "bot-a.r1", "given")
+        await backend.stop("bot-a.r1")
+        await backend.remove("bot-a.r1")
+        await backend.remove("bot-a.r1")
+        assert await backend.inspect("bot-a.r1") is None
+        await backend.start(spec("bot-a.r2"))
+        await ended(backend, "bot-a.r2")
+        assert "started xx" in await lines(backend, "bot-a.r2")
+        await backend.start(spec("bot-a.q1", kind="query"))
+        await ended(backend, "bot-a.q1")
+        assert "started x" in await lines(backend, "bot-a.q1")
+        await backend.remove_state("bot-a")
+        await backend.remove("bot-a.r2")
+        await backend.start(spec("bot-a.r3"))
+        await ended(backend, "bot-a.r3")
+        assert "started x" in await lines(backend, "bot-a.r3")
+
+    asyncio.run(scenario())
+
+
+def test_events_begin_with_resync_and_tell_starts_and_ends_once(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend, other = factory(), factory()
+        await backend.start(spec("bot-a.r0", "bot-z", FAKE_SLEEP=600))
+        found: list[tuple[str, str]] = []
+
+        async def collect() -> None:
+            async for event in backend.events():
+                found.append((event.kind, event.name))
+
+        collecting = asyncio.create_task(collect())
+
+        async def seen(event: tuple[str, str]) -> None:
+            async def look() -> bool:
+                return event in found
+
+            await until(look, str(event))
+
+        await seen(("resync", ""))
+        assert found[0] == ("resync", "")
+        await backend.start(spec(FAKE_SLEEP=600))
+        await seen(("started", "bot-a.r1"))
+        await other.start(spec("bot-b.r1", "bot-b", FAKE_SLEEP=600))
+        await seen(("started", "bot-b.r1"))
+        await other.stop("bot-b.r1")
+        await seen(("exited", "bot-b.r1"))
+        await backend.stop("bot-a.r0")
+        await seen(("exited", "bot-a.r0"))
+        collecting.cancel()
+        await asyncio.gather(collecting, return_exceptions=True)
+        assert len(found) == len(set(found))
+
+    asyncio.run(scenario())
+
+
+def test_containers_outlive_the_process_that_started_them(factory: Factory, tmp_path: Path) -> None:
+    sandbox = type(factory()) is ProcessBackend and getattr(factory(), "_sandbox", None) is not None
+    code = f"""
+import asyncio, sys
+sys.path.insert(0, {str(Path.cwd())!r})
+from pathlib import Path
+from activities.backends.process.backend import ProcessBackend
+from activities.ports import ContainerSpec
+async def main():
+    backend = ProcessBackend(Path({str(tmp_path)!r}) / "root", Path({str(tmp_path)!r}) / "fake.pyz",
+        {PYTHON!r}, sandbox={sandbox})
+    await backend.start(ContainerSpec(name="bot-a.r1", bot_id="bot-a", run_id="1",
+        env={{"FAKE_SLEEP": "600"}}, stop_grace_s=0.3, sync_budget_s=0.3))
+    print("started", flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == b"started\n"
+    finally:
+        starter.send_signal(signal.SIGKILL)
+        starter.communicate()
+
+    async def scenario() -> None:
+        backend = factory()
+        state = await backend.inspect("bot-a.r1")
+        assert state is not None
+        assert state.phase == "running"
+        await waits_for_line(backend, "bot-a.r1", "given")
+        stopped = await backend.stop("bot-a.r1")
+        assert stopped is not None
+        assert stopped.exit_code == 143
+
+    asyncio.run(scenario())
+
+
+def test_the_environment_is_what_was_given_and_nobody_elses(factory: Factory) -> None:
+    async def scenario() -> None:
+        os.environ["LEAK"] = "1"
+        try:
+            backend = factory()
+            big = "ä" * 200_000
+            await backend.start(spec(GIVEN_BIG=big, GIVEN_ODD="a=b\nc'\""))
+            await ended(backend, "bot-a.r1")
+            text = await lines(backend, "bot-a.r1")
+        finally:
+            del os.environ["LEAK"]
+        [environ] = [line for line in text if line.startswith("environ ")]
+        assert set(environ.removeprefix("environ ").split(",")) <= {"DURABOT_ENV_FILE", "LC_CTYPE", "PWD"}
+        [given] = [line for line in text if line.startswith("given ")]
+        import json
+
+        assert json.loads(given.removeprefix("given ")) == {"GIVEN_BIG": big, "GIVEN_ODD": "a=b\nc'\""}
+
+    asyncio.run(scenario())
+
+
+def test_the_address_answers_while_it_runs(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.start(spec(FAKE_SLEEP=600, FAKE_SERVE=1))
+        await waits_for_line(backend, "bot-a.r1", "given")
+        address = await backend.address("bot-a.r1")
+        assert address is not None
+
+        async def connects() -> bool:
+            try:
+                socket.create_connection(address, timeout=5).close()
+            except ConnectionRefusedError:
+                return False
+            return True
+
+        await until(connects, "an answer")
+        await backend.stop("bot-a.r1")
+        assert await backend.address("bot-a.r1") is None
+
+    asyncio.run(scenario())
+
+
+def test_following_logs_ends_with_the_container(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.start(spec(FAKE_SLEEP=600))
+        await waits_for_line(backend, "bot-a.r1", "given")
+
+        async def follow() -> list[bytes]:
+            return [line async for line in backend.logs("bot-a.r1", follow=True, tail=1)]
+
+        following = asyncio.create_task(follow())
+        await asyncio.sleep(0)
+        await backend.stop("bot-a.r1")
+        found = await asyncio.wait_for(following, DEADLINE_S)
+        assert found[-1] == b"term\n"
+        assert not any(line.startswith(b"started") for line in found)
+
+    asyncio.run(scenario())
+
+
+def test_broken_directories_are_ignored_and_can_be_removed(factory: Factory, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        broken = tmp_path / "root" / "containers" / "broken.r1"
+        broken.mkdir(parents=True)
+        (broken / "spec.json").write_text("{")
+        (broken / "process.json").write_text("[]")
+        await backend.start(spec())
+        assert [state.name for state in await backend.list()] == ["bot-a.r1"]
+        await backend.remove("broken.r1")
+        assert not broken.exists()
+        await ended(backend, "bot-a.r1")
+
+    asyncio.run(scenario())
