@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from agent import processes
 from agent.forked import Fork, Result
 from agent.options import Options
+from agent.posix_signals import signal
 from agent.query_server import QueryServer
 from agent.state_watch import StateWatch
 from agent.status import Status, log_record

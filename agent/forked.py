@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import marshal
 import os
-import signal
 import sys
-from collections.abc import Callable
+
+from agent.posix_signals import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Result = dict[str, object]
 MAX_RESULT = 1 << 24

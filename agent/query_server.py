@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable
 
 from agent import processes
 from agent.options import Options
+from agent.posix_signals import signal
 from agent.status import log_record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIRST_PAUSE_S = 1.0
 LARGEST_PAUSE_S = 60.0

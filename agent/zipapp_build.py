@@ -9,7 +9,13 @@ from pathlib import Path
 from py_compile import PycInvalidationMode, compile
 
 SHEBANG = b"#!/usr/bin/env -S python3 -I\n"
-MAIN = b"import sys\nfrom agent.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+MAIN = b"""import sys
+from agent.boot import again
+if sys.argv[1:] != ["version"]:
+    again(sys.argv[0])
+from agent.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = frozenset({"zipapp_build.py"})
 # As files of the child's interpreter they have to stay readable as source.
