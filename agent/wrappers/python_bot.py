@@ -5,13 +5,10 @@ Runs as the bot's own process, so it installs no signal handler and imports noth
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-import inspect
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 
 
@@ -48,7 +45,9 @@ def run() -> None:
     if not callable(main):
         raise AttributeError(f"{entry} has no function main(bot_id, config)")
     outcome = main(os.environ["BOT_ID"], config)
-    if inspect.isawaitable(outcome):
+    if hasattr(outcome, "__await__"):
+        # Only here: it would cost every other bot 40 ms of its start.
+        import asyncio
 
         async def wait() -> None:
             await outcome
@@ -71,6 +70,8 @@ def outer() -> None:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a bot raises must end in a true exit code
         # Reported as the interpreter would, so that the traceback is in the log and the code is 1.
+        import traceback
+
         traceback.print_exc()
         write_result("error", f"{type(error).__name__}: {error}")
         sys.exit(1)
