@@ -36,7 +36,7 @@ class Sandbox:
         mounts = ["--dir", "/var", "--bind", str(files.bot), "/bot", "--bind", str(state.data), "/state"]
         mounts += ["--bind", str(files.query), "/query", "--bind", str(files.tmp), "/tmp"]
         mounts += ["--bind", str(files.var), "/var/the0", "--bind", str(state.cache), "/var/the0/cache"]
-        mounts += ["--ro-bind", str(self.agent), "/app/runtime"]
+        mounts += ["--dir", "/app", "--ro-bind", str(self.agent), "/app/runtime"]
         run = [self.python, "-I", "/app/runtime", "execute"]
         variables = ["--clearenv", "--setenv", "DURABOT_ENV_FILE", environment_file]
         return [*self._base(), *mounts, *variables, "--chdir", "/", "--", *self._as_bot(), *run]
@@ -58,6 +58,9 @@ class Sandbox:
             elif path.is_dir():
                 arguments += ["--ro-bind", str(path), str(path)]
         for prefix in visible_prefixes((self.python, *_found(TOOLS))):
+            # Parents that bwrap makes by itself would be closed to the bot.
+            for parent in reversed(Path(prefix).parents[:-1]):
+                arguments += ["--dir", str(parent)]
             arguments += ["--ro-bind", prefix, prefix]
         arguments += ["--ro-bind-try", "/run/systemd/resolve", "/run/systemd/resolve"]
         arguments += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
