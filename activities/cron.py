@@ -1,0 +1,170 @@
+"""Cron expressions as data for Temporal's calendars: five or six fields (seconds first), ``@`` forms."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
+DAYS = {"SUN": 0, "MON": 1, "TUE": 2, "WED": 3, "THU": 4, "FRI": 5, "SAT": 6}
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+# Leap days are up to eight years apart.
+SEARCH_DAYS = 366 * 9
+
+
+class InvalidCron(ValueError):
+    """The text names the field and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """All values at which each field matches; every field has at least one."""
+
+    second: tuple[int, ...]
+    minute: tuple[int, ...]
+    hour: tuple[int, ...]
+    day_of_month: tuple[int, ...]
+    month: tuple[int, ...]
+    day_of_week: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cron:
+    """Either calendars, whose union counts, or a fixed interval in seconds."""
+
+    calendars: tuple[Calendar, ...] = ()
+    interval_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    low: int
+    high: int
+
+
+FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of month", 1, 31),
+    _Field("month", 1, 12),
+    _Field("day of week", 0, 7),
+)
+
+
+def parse(expression: str) -> Cron:
+    """``InvalidCron`` for what is none, also for dates that never come."""
+    text = expression.strip()
+    if text.startswith("@every "):
+        return Cron(interval_s=_interval(text.removeprefix("@every ").strip(), expression))
+    if text.startswith("@"):
+        if text not in MACROS:
+            known = ", ".join(MACROS)
+            raise InvalidCron(f"{expression!r}: there is no form {text}; known are {known}, @every")
+        text = MACROS[text]
+    parts = text.split()
+    if len(parts) not in (5, 6):
+        raise InvalidCron(f"{expression!r} has {len(parts)} fields, not five, or six with seconds first")
+    if len(parts) == 5:
+        parts = ["0", *parts]
+    values = [_values(part, field, expression) for part, field in zip(parts, FIELDS, strict=True)]
+    second, minute, hour, day, month, weekday = values
+    weekday = tuple(sorted({value % 7 for value in weekday}))
+    every_day, every_weekday = parts[3] in ("*", "?"), parts[5] in ("*", "?")
+    if every_weekday and not any(value <= LONGEST_MONTH.get(m, 31) for m in month for value in day):
+        raise InvalidCron(f"{expression!r}: day of month: this date never comes")
+
+    def calendar_of(days: tuple[int, ...], weekdays: tuple[int, ...]) -> Calendar:
+        return Calendar(
+            second=second, minute=minute, hour=hour, day_of_month=days, month=month, day_of_week=weekdays
+        )
+
+    all_days, all_weekdays = tuple(range(1, 32)), tuple(range(7))
+    if every_day or every_weekday:
+        return Cron(calendars=(calendar_of(day, weekday),))
+    # As in every cron: when both are given, either is enough.
+    return Cron(calendars=(calendar_of(day, all_weekdays), calendar_of(all_days, weekday)))
+
+
+def next_instants(cron: Cron, zone: str, after: datetime, count: int) -> list[datetime]:
+    """The next instants in the bot's zone. An hour that a clock change skips has none; a repeated one counts
+    once, the first time."""
+    if cron.interval_s:
+        first = (int(after.timestamp()) // cron.interval_s + 1) * cron.interval_s
+        times = (first + number * cron.interval_s for number in range(count))
+        return [datetime.fromtimestamp(time, ZoneInfo(zone)) for time in times]
+    found: list[datetime] = []
+    local = after.astimezone(ZoneInfo(zone))
+    day = local.date()
+    for _ in range(SEARCH_DAYS):
+        found += [instant for instant in _of_day(cron, day.year, day.month, day.day, zone) if instant > after]
+        if len(found) >= count:
+            break
+        day += timedelta(days=1)
+    return found[:count]
+
+
+def _of_day(cron: Cron, year: int, month: int, day: int, zone: str) -> list[datetime]:
+    weekday = (calendar.weekday(year, month, day) + 1) % 7
+    times = set()
+    for entry in cron.calendars:
+        if month in entry.month and day in entry.day_of_month and weekday in entry.day_of_week:
+            times |= {(h, m, s) for h in entry.hour for m in entry.minute for s in entry.second}
+    instants = []
+    for hour, minute, second in sorted(times):
+        local = datetime(year, month, day, hour, minute, second, tzinfo=ZoneInfo(zone))
+        if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(fold=0) == local:
+            instants.append(local)
+    return instants
+
+
+def _interval(text: str, expression: str) -> int:
+    unit = UNITS.get(text[-1:], 0)
+    if not unit or not text[:-1].isdigit() or int(text[:-1]) == 0:
+        raise InvalidCron(f"{expression!r}: an interval is a number and one of s, m, h, d")
+    return int(text[:-1]) * unit
+
+
+def _values(part: str, field: _Field, expression: str) -> tuple[int, ...]:
+    found: set[int] = set()
+    for item in part.split(","):
+        found |= set(_range(item, field, expression))
+    return tuple(sorted(found))
+
+
+def _range(item: str, field: _Field, expression: str) -> range:
+    span, slash, step_text = item.partition("/")
+    if slash and (not step_text.isdigit() or int(step_text) == 0):
+        raise InvalidCron(f"{expression!r}: {field.name}: {step_text!r} is no step")
+    step = int(step_text) if slash else 1
+    if span in ("*", "?"):
+        # Seven would be Sunday once more.
+        low, high = field.low, 6 if field.high == 7 else field.high
+    else:
+        first, dash, last = span.partition("-")
+        low = _number(first, field, expression)
+        high = _number(last, field, expression) if dash else field.high if slash else low
+    if low > high:
+        raise InvalidCron(f"{expression!r}: {field.name}: {span} runs backwards")
+    return range(low, high + 1, step)
+
+
+def _number(text: str, field: _Field, expression: str) -> int:
+    names = {"month": MONTHS, "day of week": DAYS}.get(field.name, {})
+    value = names.get(text.upper(), int(text) if text.isascii() and text.isdigit() else -1)
+    if not field.low <= value <= field.high:
+        raise InvalidCron(f"{expression!r}: {field.name}: {text!r} is not within {field.low} to {field.high}")
+    return value

@@ -1,0 +1,1 @@
+"""Bot directories as people have them: read, checked, and described."""

@@ -1,0 +1,96 @@
+"""Reading a definition's files without trusting them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import SchemaError, best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from activities.definition.invalid import InvalidDefinition, Problem
+
+LARGEST_BYTES = 1024 * 1024
+DEEPEST = 50
+
+
+class _NoAliases(yaml.SafeLoader):
+    """An alias may stand for a tree that stands for a tree: a few lines that fill the memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping; ``InvalidDefinition`` for anything else."""
+    text = _text(path)
+    try:
+        found = yaml.load(text, Loader=_NoAliases)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise _invalid(path, f"is not YAML: {_one_line(error)}") from error
+    if not isinstance(found, dict):
+        raise _invalid(path, "is not a mapping")
+    return {str(name): value for name, value in found.items()}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object; ``InvalidDefinition`` for anything else, also for NaN."""
+    try:
+        found = json.loads(_text(path), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(path, f"is not JSON: {_one_line(error)}") from error
+    if not isinstance(found, dict):
+        raise _invalid(path, "is not a JSON object")
+    return found
+
+
+def schema_problems(schema_file: Path, config_file: Path, config: dict[str, Any]) -> list[Problem]:
+    """Draft-07, without ever fetching a remote reference."""
+    schema = read_json(schema_file)
+    try:
+        Draft7Validator.check_schema(schema)
+    except SchemaError as error:
+        field = ".".join(str(part) for part in error.absolute_path)
+        raise InvalidDefinition(
+            [Problem(file=schema_file.name, field=field, reason=f"is no draft-07 schema: {error.message}")]
+        ) from error
+    validator = Draft7Validator(schema, registry=Registry())
+    try:
+        broken = sorted(validator.iter_errors(config), key=lambda found: list(map(str, found.absolute_path)))
+    except Unresolvable as error:
+        raise _invalid(schema_file, f"refers to what is not in this file: {_one_line(error)}") from error
+    problems = []
+    for each in broken:
+        cause = best_match([each]) or each
+        field = ".".join(str(part) for part in cause.absolute_path)
+        problems.append(Problem(file=config_file.name, field=field, reason=_one_line(cause.message)))
+    return problems
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise _invalid(path, f"is larger than {LARGEST_BYTES} bytes")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise _invalid(path, "is missing") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _invalid(path, f"cannot be read: {_one_line(error)}") from error
+
+
+def _invalid(path: Path, reason: str) -> InvalidDefinition:
+    return InvalidDefinition([Problem(file=path.name, field="", reason=reason)])
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,235 @@
+"""A bot directory and its configuration as one checked description."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
+from activities.cron import InvalidCron
+from activities.cron import parse as parse_cron
+from activities.definition.files import read_json, read_yaml, schema_problems
+from activities.definition.invalid import InvalidDefinition, Problem
+from activities.definition.quantities import cpu_cores, megabytes, seconds
+from activities.errors import InvalidInput
+
+BOT_FILE = "bot-config.yaml"
+SCHEMA_FILE = "bot-schema.json"
+CONFIG_FILE = "config.json"
+BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+SEMVER = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+RUNTIMES = ("python3.11", "nodejs20", "rust-stable", "gcc13", "cpp-gcc13", "ghc96", "dotnet8", "scala3")
+OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other")
+# Keys of the platform in config.json. A schema that allows no others describes the bot's own parameters, so
+# these are not held against it; those that it describes itself are checked like any other.
+PLATFORM_KEYS = (
+    "name",
+    "type",
+    "version",
+    "schedule",
+    "enabled",
+    "memory_limit",
+    "cpu_limit",
+    "timezone",
+    "overlap",
+    "jitter",
+    "catchup_window",
+    "stop_grace",
+    "sync_budget",
+    "sync_interval",
+    "timeout",
+    "max_attempts",
+    "max_state_mb",
+    "tenant",
+    "host",
+)
+# Bots get their configuration as an environment variable, which the kernel bounds.
+LARGEST_CONFIG_BYTES = 120_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """``spec`` lacks the code, which is packed and stored later."""
+
+    directory: Path
+    spec: BotSpec
+    enabled: bool
+    warnings: tuple[str, ...]
+
+
+class _Reader:
+    """Collects problems instead of stopping at the first."""
+
+    def __init__(self, file: str, values: dict[str, Any]) -> None:
+        self.file = file
+        self.values = values
+        self.problems: list[Problem] = []
+
+    def wrong(self, field: str, reason: str) -> None:
+        self.problems.append(Problem(file=self.file, field=field, reason=reason))
+
+    def text(self, field: str, *, required: bool = False, default: str = "") -> str:
+        value = self.values.get(field)
+        if value is None:
+            if required:
+                self.wrong(field, "is required")
+            return default
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            self.wrong(field, "has to be a text")
+            return default
+        return str(value)
+
+    def quantity(self, field: str, read: Any, default: Any) -> Any:
+        if field not in self.values:
+            return default
+        try:
+            return read(self.values[field])
+        except InvalidInput as error:
+            self.wrong(field, str(error))
+            return default
+
+
+def load(directory: Path, config_file: Path | None = None) -> Definition:
+    """``InvalidDefinition`` tells every problem of a file with the field's path."""
+    bot = _Reader(BOT_FILE, read_yaml(directory / BOT_FILE))
+    config_path = config_file or directory / CONFIG_FILE
+    config = _Reader(config_path.name, read_json(config_path))
+    bot_type, runtime = bot.text("type", required=True), bot.text("runtime", required=True)
+    if bot_type and bot_type not in (REALTIME, SCHEDULED):
+        bot.wrong("type", f"is {bot_type!r}, not realtime or scheduled")
+    if runtime and runtime not in RUNTIMES:
+        near = difflib.get_close_matches(runtime, RUNTIMES, 1, 0.3)
+        bot.wrong("runtime", f"is {runtime!r}" + (f"; did you mean {near[0]}?" if near else ""))
+    bot_name, version = bot.text("name", required=True), bot.text("version", required=True)
+    if version and not SEMVER.fullmatch(version):
+        bot.wrong("version", f"is {version!r}, not a semantic version such as 1.0.0")
+    entrypoint, query_entrypoint = _entrypoints(bot, directory, runtime)
+    _check_config(config, bot_type, bot_name)
+    spec = _spec(bot, config, bot_type, runtime, entrypoint, query_entrypoint, version)
+    problems = [*bot.problems, *config.problems, *_schema(bot, directory, config_path, config.values)]
+    if problems:
+        raise InvalidDefinition(problems)
+    known = {"name", "description", "version", "author", "type", "runtime", "entrypoints", "schema"}
+    unknown = sorted(bot.values.keys() - known - {"readme", "metadata"})
+    return Definition(
+        directory=directory,
+        spec=spec,
+        enabled=config.values.get("enabled", True) is not False,
+        warnings=tuple(f"{BOT_FILE}: {name} is not known and means nothing" for name in unknown),
+    )
+
+
+def _entrypoints(bot: _Reader, directory: Path, runtime: str) -> tuple[str, str]:
+    found = bot.values.get("entrypoints")
+    if not isinstance(found, dict) or not isinstance(found.get("bot"), str):
+        bot.wrong("entrypoints.bot", "is required")
+        return "", ""
+    for kind in ("bot", "query"):
+        entry = found.get(kind)
+        if entry is None:
+            continue
+        if not isinstance(entry, str) or not entry:
+            bot.wrong(f"entrypoints.{kind}", "has to be a text")
+            continue
+        name = entry.rpartition(":")[0] or entry if runtime == "scala3" else entry
+        name = f"{name}.dll" if runtime == "dotnet8" and not name.endswith(".dll") else name
+        path = directory / name
+        if entry.startswith("/") or ".." in entry.split("/") or not path.resolve().is_relative_to(
+            directory.resolve()
+        ):
+            bot.wrong(f"entrypoints.{kind}", f"{entry} is outside of the bot's directory")
+        elif not path.is_file():
+            bot.wrong(f"entrypoints.{kind}", f"there is no file {name}")
+    query = found.get("query")
+    return found["bot"], query if isinstance(query, str) else ""
+
+
+def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
+    """What concerns the platform; the bot's own parameters are the schema's affair."""
+    name = config.text("name")
+    if name and not BOT_ID.fullmatch(name):
+        config.wrong("name", f"{name!r} is no bot id: letters, digits, - and _, at most 63")
+    given = config.text("type")
+    if given and bot_type and given not in (bot_type, f"{bot_type}/{bot_name}"):
+        config.wrong("type", f"is {given!r}, but this bot is {bot_type}/{bot_name}")
+    schedule = config.values.get("schedule")
+    if bot_type == SCHEDULED and not isinstance(schedule, str):
+        config.wrong("schedule", "is required for a scheduled bot: a cron expression")
+    elif bot_type == REALTIME and schedule:
+        config.wrong("schedule", "has no meaning for a realtime bot")
+    elif isinstance(schedule, str):
+        try:
+            parse_cron(schedule)
+        except InvalidCron as error:
+            config.wrong("schedule", str(error))
+    try:
+        ZoneInfo(config.text("timezone", default="UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        config.wrong("timezone", f"{config.values['timezone']!r} is no time zone; one is Europe/Berlin")
+    if config.text("overlap", default="skip") not in OVERLAPS:
+        config.wrong("overlap", f"is not one of {', '.join(OVERLAPS)}")
+    if not isinstance(config.values.get("enabled", True), bool):
+        config.wrong("enabled", "has to be true or false")
+    size = len(json.dumps(config.values, ensure_ascii=True))
+    if size > LARGEST_CONFIG_BYTES:
+        config.wrong("", f"is {size} bytes as a variable, over the limit of {LARGEST_CONFIG_BYTES}")
+
+
+def _spec(
+    bot: _Reader,
+    config: _Reader,
+    bot_type: str,
+    runtime: str,
+    entrypoint: str,
+    query_entrypoint: str,
+    version: str,
+) -> BotSpec:
+    return BotSpec(
+        bot_id=config.text("name", required=True),
+        runtime=runtime,
+        entrypoint=entrypoint,
+        bot_type=bot_type,
+        query_entrypoint=query_entrypoint,
+        version=version,
+        description=bot.text("description"),
+        config=config.values,
+        host=config.text("host"),
+        tenant=config.text("tenant", default="default"),
+        memory_mb=config.quantity("memory_limit", megabytes, 0),
+        cpu=config.quantity("cpu_limit", cpu_cores, 0.0),
+        max_state_mb=int(config.quantity("max_state_mb", seconds, 8192)),
+        stop_grace_s=config.quantity("stop_grace", seconds, 10.0),
+        sync_budget_s=config.quantity("sync_budget", seconds, 30.0),
+        sync_interval_s=config.quantity("sync_interval", seconds, 60.0),
+        timeout_s=config.quantity("timeout", seconds, 0.0),
+        max_attempts=max(1, int(config.quantity("max_attempts", seconds, 1))),
+        schedule=config.text("schedule"),
+        timezone=config.text("timezone", default="UTC"),
+        overlap=config.text("overlap", default="skip"),
+        jitter_s=config.quantity("jitter", seconds, 0.0),
+        catchup_window_s=config.quantity("catchup_window", seconds, 3600.0),
+    )
+
+
+def _schema(bot: _Reader, directory: Path, config_path: Path, config: dict[str, Any]) -> list[Problem]:
+    found = bot.values.get("schema")
+    name = found.get("bot") if isinstance(found, dict) else None
+    if name is None:
+        if not (directory / SCHEMA_FILE).exists():
+            return []
+        name = SCHEMA_FILE
+    if not isinstance(name, str) or not (directory / name).resolve().is_relative_to(directory.resolve()):
+        return [Problem(file=BOT_FILE, field="schema.bot", reason="is no file of the bot's directory")]
+    schema = read_json(directory / name)
+    described = schema.get("properties")
+    described = described if isinstance(described, dict) else {}
+    own = {key: value for key, value in config.items() if key not in PLATFORM_KEYS or key in described}
+    required = schema.get("required")
+    if isinstance(required, list):
+        own |= {key: config[key] for key in required if isinstance(key, str) and key in config}
+    return schema_problems(directory / name, config_path, own)

@@ -1,0 +1,1 @@
+"""From a bot's directory to the archive that its agent unpacks."""

@@ -1,0 +1,180 @@
+"""Putting a bot into operation: code into the store, description into Temporal. Unchanged means untouched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from minio.error import S3Error
+from temporalio.client import (
+    Client,
+    ScheduleAlreadyRunningError,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+
+from activities.bot_spec import REALTIME, BotSpec
+from activities.definition.load import load
+from activities.errors import Conflict, NotFound
+from activities.packaging.archive import pack
+from activities.packaging.vendor import install_requirements
+from worker.control.calls import temporal_calls
+from worker.control.directory import BotDirectory
+from worker.control.schedule_spec import schedule_of
+from worker.settings import Settings
+from worker.storage import minio_client, storage_calls
+from workflows import attributes, ids, messages
+from workflows.bot import BotWorkflow
+from workflows.messages import BotInput, BotStatus, Configure, Empty
+
+VERSION_LETTERS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """``action`` is created, updated or unchanged; ``message`` tells what the bot does now."""
+
+    bot_id: str
+    bot_type: str
+    action: str
+    code_version: str
+    message: str
+    warnings: tuple[str, ...] = ()
+
+
+class Deployment:
+    """``told`` gets one line for each step."""
+
+    def __init__(self, settings: Settings, client: Client, told: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._client = client
+        self._told = told
+        self._directory = BotDirectory(client)
+
+    async def deploy(self, directory: Path, config_file: Path | None = None) -> Deployed:
+        """Everything is checked before anything is changed."""
+        definition = load(directory, config_file)
+        for warning in definition.warnings:
+            self._told(f"warning: {warning}")
+        spec = definition.spec
+        if not spec.host:
+            spec = replace(spec, host=self._settings.host_name if self._settings.temporal_embedded else "")
+        before = await self._kind(spec.bot_id)
+        if before not in ("", spec.bot_type):
+            raise Conflict(
+                f"{spec.bot_id} exists and is a {before} bot; delete it first, or deploy under another name"
+            )
+        spec = await asyncio.to_thread(self._upload, directory, spec)
+        if spec.bot_type == REALTIME:
+            action, message = await self._realtime(spec, definition.enabled, exists=bool(before))
+        else:
+            action, message = await self._scheduled(spec, definition.enabled)
+        return Deployed(
+            bot_id=spec.bot_id,
+            bot_type=spec.bot_type,
+            action=action,
+            code_version=spec.code_version,
+            message=message,
+            warnings=definition.warnings,
+        )
+
+    async def _kind(self, bot_id: str) -> str:
+        try:
+            return await self._directory.kind(bot_id)
+        except NotFound:
+            return ""
+
+    def _upload(self, directory: Path, spec: BotSpec) -> BotSpec:
+        """The key is the content's hash, so an upload can neither be torn nor change what others run."""
+        sources = [directory]
+        if spec.runtime == "python3.11":
+            installed = install_requirements(directory, self._settings.data / "cache" / "vendor", self._told)
+            if installed is not None:
+                sources.append(installed)
+        scratch = self._settings.data / "cache" / "archives" / f"{spec.bot_id}.zip"
+        archive = pack(sources, scratch)
+        version = archive.sha256[:VERSION_LETTERS]
+        key = f"{spec.bot_id}/{version}.zip"
+        client = minio_client(self._settings)
+        with storage_calls(f"code of {spec.bot_id}"):
+            try:
+                client.stat_object(self._settings.code_bucket, key)
+                self._told(f"code {version} is in the store already")
+            except S3Error as error:
+                if error.code not in ("NoSuchKey", "NoSuchObject"):
+                    raise
+                client.fput_object(self._settings.code_bucket, key, str(archive.path))
+                self._told(f"uploaded {archive.files} files, {archive.size} bytes, as {version}")
+        archive.path.unlink()
+        return replace(spec, code_key=key, code_version=version)
+
+    async def _realtime(self, spec: BotSpec, enabled: bool, *, exists: bool) -> tuple[str, str]:
+        handle = self._directory.workflow(spec.bot_id)
+        with temporal_calls(spec.bot_id):
+            if not exists:
+                await self._client.start_workflow(
+                    BotWorkflow.run,
+                    BotInput(spec=spec, stopped=not enabled),
+                    id=ids.bot_workflow_id(spec.bot_id),
+                    task_queue=self._settings.task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    search_attributes=attributes.of_bot(spec, messages.STARTING),
+                    static_summary=f"{spec.bot_id} {spec.version} ({spec.runtime})",
+                    static_details=spec.description or None,
+                )
+                if not enabled:
+                    return "created", "stopped, because its configuration has enabled: false"
+                self._told("starting")
+                status = await self._update(spec.bot_id, messages.START, Empty())
+                return "created", f"{status.phase}: {status.message}"
+            status = await self._directory.realtime_status(spec.bot_id)
+            action = "unchanged" if status.spec == spec else "updated"
+            if action == "updated":
+                self._told("applying")
+                status = await handle.execute_update(
+                    messages.CONFIGURE, Configure(spec=spec), result_type=BotStatus
+                )
+            if not enabled and status.desired != messages.STOPPED:
+                status = await self._update(spec.bot_id, messages.STOP, Empty())
+            return action, f"{status.phase}: {status.message}"
+
+    async def _update(self, bot_id: str, name: str, argument: Empty) -> BotStatus:
+        status: BotStatus = await self._directory.workflow(bot_id).execute_update(
+            name, argument, result_type=BotStatus
+        )
+        return status
+
+    async def _scheduled(self, spec: BotSpec, enabled: bool) -> tuple[str, str]:
+        note = "" if enabled else "its configuration has enabled: false"
+        schedule = schedule_of(spec, self._settings.task_queue, paused=not enabled, note=note)
+        state = "active" if enabled else "paused"
+        with temporal_calls(spec.bot_id):
+            try:
+                await self._client.create_schedule(
+                    ids.schedule_id(spec.bot_id),
+                    schedule,
+                    search_attributes=attributes.of_bot(spec, "Scheduled"),
+                )
+                return "created", f"{state}: {spec.schedule} ({spec.timezone})"
+            except ScheduleAlreadyRunningError:
+                found = await self._directory.scheduled(spec.bot_id)
+                was_paused = found.description.schedule.state.paused
+                if found.spec == spec and (enabled or was_paused):
+                    return "unchanged", f"{spec.schedule} ({spec.timezone})"
+
+                def change(current: ScheduleUpdateInput) -> ScheduleUpdate:
+                    # An operator's pause outlives a deployment.
+                    kept = current.description.schedule.state
+                    paused = kept.paused or not enabled
+                    return ScheduleUpdate(
+                        schedule=schedule_of(
+                            spec, self._settings.task_queue, paused=paused, note=note or kept.note or ""
+                        ),
+                        search_attributes=attributes.of_bot(spec, "Scheduled"),
+                    )
+
+                await self._directory.schedule(spec.bot_id).update(change)
+                return "updated", f"{state}: {spec.schedule} ({spec.timezone})"
