@@ -6,34 +6,44 @@ import signal
 import time
 from pathlib import Path
 
-from agent import contract as contracts
 from agent import storage
 from agent.errors import Fenced, StoreUnavailable
 from agent.forked import guarded
 from agent.options import Options
-from agent.status import log_record
+from agent.status import Status, log_record
 
+STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
+FIRST_WAIT_S = 0.2
+LARGEST_WAIT_S = 10.0
 POLL_S = 0.2
 BUDGET_PAUSE_S = 0.5
 
 
 def init(environment: dict[str, str]) -> int:
-    """Download, restore and claim, once."""
-    result = guarded(
-        lambda: storage.prepare(environment, lambda phase, message: None, query=False, claim=True)
-    )
-    if "failed" in result:
+    """Download, restore and claim, once; waits for a store that is away, until SIGTERM."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    environment = _complete(environment)
+    status = Status(Options(environment))
+    pause = FIRST_WAIT_S
+    while True:
+        result = guarded(lambda: storage.restore(environment, status.show, query=False, claim=True))
+        if "failed" not in result:
+            return 0
         log_record(Options(environment), "ERROR", str(result["message"]))
-        code = result["exit_code"]
-        return code if isinstance(code, int) else 1
-    return 0
+        if not result["retryable"]:
+            code = result["exit_code"]
+            return code if isinstance(code, int) else 1
+        status.show("waiting_for_storage", str(result["message"]))
+        if signal.sigtimedwait(STOPS, pause) is not None:
+            return 143
+        pause = min(pause * 2, LARGEST_WAIT_S)
 
 
 def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> int:
     """Until SIGTERM, or until the done marker appears; then once more. Continues the epoch of ``init``."""
+    environment = _complete(environment)
     options = Options(environment)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    contracts.read(environment)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     if not Path(options.cache).exists() and (code := init(environment)):
         return code
     if readiness_port:
@@ -41,7 +51,7 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
     next_sync = time.monotonic() + options.sync_interval
     last = False
     while not last:
-        stopped = signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, POLL_S) is not None
+        stopped = signal.sigtimedwait(STOPS, POLL_S) is not None
         last = stopped or bool(watch_done and Path(watch_done).exists())
         if last or time.monotonic() >= next_sync:
             code = _once(environment, options, last=last)
@@ -49,6 +59,12 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
                 return code
             next_sync = time.monotonic() + options.sync_interval
     return 0
+
+
+def _complete(environment: dict[str, str]) -> dict[str, str]:
+    """What describes the program is of no use here, and so need not be told."""
+    unused = {"RUNTIME": "python3.11", "ENTRYPOINT": "main.py"}
+    return {**environment, **{name: environment.get(name) or unused[name] for name in unused}}
 
 
 def _once(environment: dict[str, str], options: Options, *, last: bool) -> int:

@@ -12,10 +12,11 @@ from agent import contract as contracts
 from agent import processes, storage
 from agent.errors import AgentError, StoreUnavailable
 from agent.options import Options
-from agent.status import Status
+from agent.status import Status, log_record
 
 INLINE_BYTES = 256 * 1024
 LARGEST_BYTES = 32 * 1024 * 1024
+LAST_WORDS_BYTES = 2000
 TIMEOUT_EXIT = 124
 
 
@@ -38,24 +39,28 @@ def run(environment: dict[str, str]) -> int:
         report["generation_before"] = plan["generation"]
         report["durations"] = plan["durations"]
         report["started_at"] = time.time()
-        output = f"{options.run_dir}/query.log"
-        code, cause, message = _run_once(plan, output, options.query_timeout)
+        answers = Path(options.run_dir) / "query.out"
+        code, cause, message = _run_once(plan, answers, options)
         report |= {"exit_code": code, "cause": cause, "message": message}
-        report |= _result(environment, options, output)
+        report |= _result(environment, options, answers)
+        if code and not message:
+            report["message"] = _last_words(options)
     except AgentError as error:
         cause = "config" if error.code in ("configuration", "config", "bad_code") else error.code
         report |= {"exit_code": error.exit_code, "cause": cause, "message": str(error)}
-        print(f"agent: {error}", flush=True)
+        log_record(options, "ERROR", str(error))
     status.report(report)
     code_now = report["exit_code"]
     return code_now if isinstance(code_now, int) else 1
 
 
-def _run_once(plan: dict[str, object], output: str, timeout: float) -> tuple[int, str, str]:
-    Path(output).unlink(missing_ok=True)
+def _run_once(plan: dict[str, object], answers: Path, options: Options) -> tuple[int, str, str]:
+    """stdout is kept apart: older SDKs print their result there. stderr is the log."""
+    answers.unlink(missing_ok=True)
+    timeout = options.query_timeout
     argv: list[str] = plan["argv"]  # type: ignore[assignment]  # made by storage.prepare
     environment: dict[str, str] = plan["environment"]  # type: ignore[assignment]  # likewise
-    pid = processes.spawn(argv, environment, str(plan["code_path"]), output)
+    pid = processes.spawn(argv, environment, str(plan["code_path"]), str(answers), options.log_file)
     deadline = time.monotonic() + timeout
     outcome = ("exited", "")
     killed = False
@@ -78,8 +83,8 @@ def _run_once(plan: dict[str, object], output: str, timeout: float) -> tuple[int
     return code, *outcome
 
 
-def _result(environment: dict[str, str], options: Options, output: str) -> dict[str, object]:
-    """The result file, else the last line of output that is a JSON object with a ``status`` (older SDKs)."""
+def _result(environment: dict[str, str], options: Options, answers: Path) -> dict[str, object]:
+    """The result file, else the last line of stdout that is a JSON object with a ``status`` (older SDKs)."""
     path = Path(options.query_dir) / "result.json"
     data = b""
     if path.is_file() and not path.is_symlink():
@@ -87,13 +92,14 @@ def _result(environment: dict[str, str], options: Options, output: str) -> dict[
             return {"message": f"the query's result is larger than {LARGEST_BYTES} bytes", "exit_code": 1}
         data = path.read_bytes()
     if not data:
-        data = _last_answer(Path(output))
+        data = _last_answer(answers)
     text = data.decode("utf-8", "replace")
     if len(text.encode("ascii", "backslashreplace")) <= INLINE_BYTES:
         return {"query_result": text}
     key = environment.get("QUERY_RESULT_KEY") or ""
     if not key:
-        return {"message": "the query's result is over 256 KiB and there is no key to store it under"}
+        text = "the query's result is over 256 KiB and there is no key to store it under"
+        return {"message": text, "exit_code": 1}
     store = storage.Storage(environment, options, contracts.read(environment))
     try:
         store.store.put(store.results_bucket, key, data)
@@ -104,11 +110,23 @@ def _result(environment: dict[str, str], options: Options, output: str) -> dict[
     return {"query_result_key": key}
 
 
-def _last_answer(output: Path) -> bytes:
+def _last_words(options: Options) -> str:
+    """The end of what a failed query wrote to stderr, for a person."""
+    words = _tail(Path(options.log_file), LAST_WORDS_BYTES).decode("utf-8", "replace").strip()
+    return words.rpartition("\n")[2]
+
+
+def _tail(path: Path, size: int) -> bytes:
     try:
-        lines = output.read_bytes()[-LARGEST_BYTES:].splitlines()
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read(size)
     except FileNotFoundError:
         return b""
+
+
+def _last_answer(answers: Path) -> bytes:
+    lines = _tail(answers, LARGEST_BYTES).splitlines()
     for line in reversed(lines):
         if not line.startswith(b"{"):
             continue

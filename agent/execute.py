@@ -69,13 +69,13 @@ class Execution:
     # Before user code.
 
     def _prepare(self) -> Result | None:
-        environment, status = self._environment, self._status
+        environment, status, claim = self._environment, self._status, self._syncs
         pause, told = FIRST_WAIT_S, ""
 
         def work() -> Result:
             from agent import storage
 
-            return storage.prepare(environment, status.show, query=False, claim=True)
+            return storage.prepare(environment, status.show, query=False, claim=claim)
 
         while True:
             result = self._await(Fork(work))

@@ -50,6 +50,8 @@ class Progress:
 
 def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last: bool) -> int:
     """Ship what is new; returns how many lines. An unfinished last line waits, unless this is the end."""
+    if not Path(options.log_file).exists():
+        return 0
     progress = Progress(options)
     instants = Instants(options)
     lines = 0

@@ -21,23 +21,27 @@ def become_init() -> None:
     kernel.prctl(kernel.SET_DUMPABLE, 0)
 
 
-def spawn(argv: list[str], environment: dict[str, str], directory: str, output: str) -> int:
-    """The pid of a new session whose stdout and stderr append to ``output``; nothing else is inherited.
+def spawn(argv: list[str], environment: dict[str, str], directory: str, output: str, errors: str = "") -> int:
+    """The pid of a new session whose stdout and stderr append to ``output``, or stderr to ``errors``.
 
     A program that cannot be executed ends with 127 and a line in its own output, like a shell's.
     """
-    log = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    logs = [os.open(path, flags, 0o644) for path in (output, errors or output)]
     try:
         agent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become(argv, environment, directory, log, agent)
+            _become(argv, environment, directory, logs, agent)
     finally:
-        os.close(log)
+        for log in logs:
+            os.close(log)
     return pid
 
 
-def _become(argv: list[str], environment: dict[str, str], directory: str, log: int, agent: int) -> None:
+def _become(
+    argv: list[str], environment: dict[str, str], directory: str, logs: list[int], agent: int
+) -> None:
     try:
         os.setsid()
         # A bot without its agent has nobody who saves its state or stops it.
@@ -49,8 +53,8 @@ def _become(argv: list[str], environment: dict[str, str], directory: str, log: i
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         nothing = os.open("/dev/null", os.O_RDONLY)
         os.dup2(nothing, 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        os.dup2(logs[0], 1)
+        os.dup2(logs[1], 2)
         os.closerange(3, 256)
         os.chdir(directory)
         os.execve(argv[0], argv, environment)

@@ -36,9 +36,7 @@ class QueryServer:
 
     def start(self) -> None:
         """At once; it is ready when its port accepts."""
-        self._pid = processes.spawn(
-            self._argv, self._environment, self._directory, self._options.log_file
-        )
+        self._pid = processes.spawn(self._argv, self._environment, self._directory, self._options.log_file)
         self._started = time.monotonic()
 
     def tend(self, reaped: dict[int, int], now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -42,12 +43,19 @@ class Storage:
         self.logs_bucket = environment.get("MINIO_LOGS_BUCKET") or "bot-logs"
         self.results_bucket = environment.get("MINIO_QUERY_RESULTS_BUCKET") or "query-results"
 
-    def download_code(self) -> None:
-        """Into an empty directory, so that no half of an earlier try is ever run."""
+    def download_code(self, *, anew: bool) -> None:
+        """Into an empty directory, so that no half of an earlier try is ever run.
+
+        Unless ``anew``, the code stays that an earlier call brought there as a whole.
+        """
         key = self._environment.get("CODE_FILE") or ""
         if not key:
             return
         root = Path(self._contract.code_path)
+        complete = Path(self._options.run_dir) / "code.complete"
+        if not anew and complete.is_file() and complete.read_text() == key:
+            return
+        complete.unlink(missing_ok=True)
         root.mkdir(parents=True, exist_ok=True)
         for path in root.iterdir():
             if path.is_dir() and not path.is_symlink():
@@ -60,6 +68,7 @@ class Storage:
             bucket = self._environment.get("MINIO_CODE_BUCKET") or "custom-bots"
             self.store.download(bucket, key, archive)
             extract(archive, root)
+            complete.write_text(key)
         except ObjectMissing as error:
             raise ConfigurationError(f"CODE_FILE {key} is not in the store") from error
         finally:
@@ -80,32 +89,43 @@ class Storage:
         )
 
 
-def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
-    """Check, download, restore, and say what to start: everything that comes before user code."""
+def restore(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
+    """Bring code and state into place. Without a claim, what ``daemon init`` brought already is left alone:
+    the state may be one that another process of this bot writes to."""
     options = Options(environment)
     contract = contracts.read(environment)
-    for path in (options.run_dir, options.logs_path, options.query_dir, contract.code_path):
+    for path in (options.run_dir, options.logs_path, contract.code_path, *([options.query_dir] * query)):
         Path(path).mkdir(parents=True, exist_ok=True)
     durations: dict[str, object] = {}
     storage = Storage(environment, options, contract)
     told("downloading", "")
     begun = time.monotonic()
-    storage.download_code()
+    storage.download_code(anew=claim or query)
     durations["download"] = time.monotonic() - begun
     told("restoring", "")
     begun = time.monotonic()
+    generation, kept = 0, False
+    log = storage.state_log()
     if claim:
-        started = storage.state_log().start()
+        started = log.start()
         generation, kept = started.generation, started.kept
-    else:
-        generation, kept = storage.state_log().restore_only(), False
+    elif query or not any(Path(contract.state_path).iterdir()):
+        generation = log.restore_only()
     Path(contract.state_dir).mkdir(parents=True, exist_ok=True)
     durations["restore"] = time.monotonic() - begun
     storage.store.close()
+    return {"generation": generation, "kept": kept, "durations": durations}
+
+
+def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
+    """Check, download, restore, and say what to start: everything that comes before user code."""
+    options = Options(environment)
+    contract = contracts.read(environment)
+    restored = restore(environment, told, query=query, claim=claim)
+    _forget_results(options, contract, query=query)
     wrappers = Path(options.run_dir) / "wrappers"
     runtimes.write_wrappers(wrappers)
     has_server = not query and not contract.scheduled and bool(contract.query_entrypoint)
-    place = {"wrappers": wrappers, "query_dir": options.query_dir}
     # A query server is always a real process of its own, so nothing of it is redirected.
     server = (
         runtimes.command(contract, query=True, wrappers=wrappers, query_dir="/query") if has_server else []
@@ -114,16 +134,25 @@ def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool
     if query and options.query_dir != "/query":
         bot_environment["DURABOT_QUERY_DIR"] = options.query_dir
     return {
-        "argv": runtimes.command(contract, query=query, **place),  # type: ignore[arg-type]  # two known keys
+        "argv": runtimes.command(contract, query=query, wrappers=wrappers, query_dir=options.query_dir),
         "server_argv": server,
         "environment": bot_environment,
         "code_path": contract.code_path,
         "scheduled": contract.scheduled,
         "bot_id": contract.bot_id,
-        "generation": generation,
-        "kept": kept,
-        "durations": durations,
+        **restored,
     }
+
+
+def _forget_results(options: Options, contract: Contract, *, query: bool) -> None:
+    """An earlier run's result in mounted code must not pass for this one's."""
+    for path in (Path(contract.code_path), *([Path(options.query_dir)] * query)):
+        try:
+            (path / "result.json").unlink(missing_ok=True)
+        except OSError as error:
+            # Read-only code: then no bot could have left one.
+            if error.errno not in (errno.EROFS, errno.EACCES):
+                raise
 
 
 def sync(environment: dict[str, str], *, state: bool, last: bool) -> Result:

@@ -319,8 +319,6 @@ def test_an_ephemeral_query_sees_the_saved_state_and_changes_nothing(agents: Sta
 
 
 def test_an_ephemeral_query_that_never_ends_is_a_timeout(agents: Start) -> None:
-    run = agents(
-        {"main.py": "import time\ntime.sleep(600)"}, QUERY_PATH="/x", DURABOT_QUERY_TIMEOUT="0.5"
-    )
+    run = agents({"main.py": "import time\ntime.sleep(600)"}, QUERY_PATH="/x", DURABOT_QUERY_TIMEOUT="0.5")
     assert run.wait() == 124
     assert run.report()["cause"] == "timeout"
