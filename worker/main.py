@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.containers import Containers
+from activities.errors import StorageUnavailable
 from activities.hosts import HostPlacement, HostPulse
 from activities.ports import ContainerBackend
 from activities.realtime import RealtimeQueries
 from activities.running_bot import RunningBots
 from activities.state import StateActivities
+from agent.errors import StoreUnavailable
 from worker.backend import make_backend
-from worker.boot_probe import probe_conditional_create
+from worker.boot_probe import make_buckets, probe_conditional_create
 from worker.settings import Settings
 from worker.storage import storage_access
 from worker.temporal import connect_patiently, register_search_attributes
 from worker.version import version
 from worker.watcher import FleetWatcher
-from workflows import ids
+from workflows import attributes, ids
 from workflows.bot import BotWorkflow
 from workflows.host import HostWorkflow
 from workflows.messages import HostInput
@@ -43,7 +48,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Until ``stop``; bots go on, unless the settings say that this host stops with its worker."""
     backend = make_backend(settings)
     log.info("host %s: %s", settings.host_name, backend.isolation())
-    await _storage_ready(settings, stop)
+    checking = asyncio.create_task(_check_storage(settings))
     client = await connect_patiently(settings.temporal_address_in_use, settings.temporal_namespace)
     await register_search_attributes(client)
     control, host = _workers(settings, client, backend)
@@ -53,19 +58,39 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         try:
             async with host:
                 await _announce_host(settings, client)
+                _tell_ready()
                 log.info("worker of host %s is ready", settings.host_name)
-                stopping = asyncio.create_task(stop.wait())
-                await asyncio.wait([stopping, watching], return_when=asyncio.FIRST_COMPLETED)
-                stopping.cancel()
+                await _until_stopped_or_broken(stop, watching, checking)
             if settings.stop_bots_with_worker and not watching.done():
                 # Nothing is polled any more, so what the workflows start now waits for the next worker.
                 await watcher.stop_all()
         finally:
+            broken = [task for task in (watching, checking) if task.done()]
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            checking.cancel()
+            await asyncio.gather(watching, checking, return_exceptions=True)
             await backend.close()
-    if not stop.is_set():
-        await watching
+    for task in broken:
+        await task
+
+
+async def _until_stopped_or_broken(
+    stop: asyncio.Event, watching: asyncio.Task[None], checking: asyncio.Task[None]
+) -> None:
+    """A watcher that fails, or a store that must not be used, ends the worker."""
+    stopping = asyncio.create_task(stop.wait())
+    pending: set[asyncio.Task[object]] = {stopping, watching, checking}
+    while True:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        if done != {checking} or checking.exception() is not None:
+            break
+    stopping.cancel()
+
+
+def _tell_ready() -> None:
+    """For whoever started this process."""
+    if path := os.environ.get("DURABOT_READY_FILE"):
+        Path(path).write_text(str(os.getpid()))
 
 
 def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> tuple[Worker, Worker]:
@@ -97,24 +122,20 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     return control, host
 
 
-async def _storage_ready(settings: Settings, stop: asyncio.Event) -> None:
-    """A store that ignores conditions is refused for good; one that does not answer is waited for."""
-    from agent.errors import StoreUnavailable
-
-    while not stop.is_set():
+async def _check_storage(settings: Settings) -> None:
+    """A store that ignores conditions is refused for good; one that does not answer is waited for, while bots
+    go on: each of them waits by itself where it needs the store."""
+    while True:
         try:
+            await asyncio.to_thread(make_buckets, settings)
             await asyncio.to_thread(probe_conditional_create, settings)
             return
-        except StoreUnavailable as error:
+        except (StoreUnavailable, StorageUnavailable) as error:
             log.warning("object store: %s; trying again", error)
             await asyncio.sleep(PROBE_PAUSE_S)
 
 
 async def _announce_host(settings: Settings, client: Client) -> None:
-    from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
-
-    from workflows import attributes
-
     given = HostInput(
         host=settings.host_name, backend=settings.backend, task_queue=settings.task_queue
     )

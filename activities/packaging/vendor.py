@@ -1,4 +1,4 @@
-"""A Python bot's ``requirements.txt`` as a ``vendor/`` directory, without touching the bot's own directory."""
+"""A Python bot's ``requirements.txt`` as a ``vendor/`` directory, outside of the bot's own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _pip(requirements: Path, target: Path, progress: Callable[[str], None]) -> N
             progress(line.rstrip())
     if pip.returncode:
         tail = "\n".join(lines[-TAIL_LINES:])
-        raise InstallFailed(f"pip could not install {requirements.name} (exit code {pip.returncode}):\n{tail}")
+        raise InstallFailed(f"pip could not install {requirements.name}, exit code {pip.returncode}:\n{tail}")
 
 
 def _make_stable(vendor: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
@@ -47,6 +48,15 @@ async def running(client: Client, bot_id: str) -> list[WorkflowExecution]:
     query = f"WorkflowType = 'run' AND BotId = '{bot_id}' AND ExecutionStatus = 'Running'"
     with temporal_calls(bot_id):
         return [run async for run in client.list_workflows(query)]
+
+
+async def row_of(client: Client, workflow_id: str, run_id: str) -> RunRow:
+    """One run, after its end, which is waited for."""
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    # How it ended is in the row.
+    with contextlib.suppress(WorkflowFailureError):
+        await handle.result(follow_runs=False)
+    return await _row(client, await handle.describe())
 
 
 async def _row(client: Client, run: WorkflowExecution) -> RunRow:

@@ -1,0 +1,64 @@
+"""``durabot deploy``: a bot directory into operation."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from worker.cli.data_dir import DataDir
+from worker.cli.output import Json, emit, errors_told, fail
+from worker.cli.session import with_client
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from worker.control.deployment import Deployed
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("deploy")(deploy)
+
+
+def deploy(
+    source: Annotated[Path, typer.Argument(help="Directory or zip with bot-config.yaml.")],
+    config: Annotated[Path | None, typer.Option("--config", help="Another file than config.json.")] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Check a bot, install what it requires, upload it, and create or update it. An unchanged bot is not
+    touched; an invalid one changes nothing.
+
+    Example: durabot deploy examples/realtime-python
+    """
+
+    def told(line: str) -> None:
+        if not as_json:
+            print(f"  {line}", flush=True)
+
+    if not source.exists():
+        fail(f"there is no {source}", as_json=as_json)
+    with tempfile.TemporaryDirectory(prefix="durabot-") as scratch:
+        directory = source
+        if source.is_file():
+            from agent.code import extract
+
+            directory = Path(scratch)
+            with errors_told(as_json):
+                extract(source, directory)
+
+        async def work(settings: Settings, client: Client) -> Deployed:
+            from worker.control.deployment import Deployment
+
+            return await Deployment(settings, client, told).deploy(directory, config)
+
+        deployed = with_client(data_dir, as_json, work)
+
+    def render() -> None:
+        print(f"{deployed.bot_id} ({deployed.bot_type}) {deployed.action}: {deployed.message}")
+
+    emit(deployed, as_json, render)

@@ -1,0 +1,28 @@
+"""``durabot start``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.data_dir import DataDir
+from worker.cli.lifecycle_command import apply
+from worker.cli.output import Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("start")(start)
+
+
+def start(
+    bot: Annotated[str, typer.Argument(help="Name of the bot.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Run a bot: a realtime bot starts, a scheduled one fires again.
+
+    Example: durabot start my-bot
+    """
+    apply("start", bot, data_dir, as_json)

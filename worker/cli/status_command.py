@@ -1,0 +1,111 @@
+"""``durabot status``: what a bot does now, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.cli.data_dir import DataDir
+from worker.cli.output import Json, emit, plain
+from worker.cli.session import with_client
+from worker.cli.times import ago, instant
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+RECENT = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(
+    bot: Annotated[str, typer.Argument(help="Name of the bot.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """What a bot does now, why, and how it ended before. Example: durabot status my-bot"""
+
+    async def work(settings: Settings, client: Client) -> dict[str, Any]:
+        return await describe(settings, client, bot)
+
+    found = with_client(data_dir, as_json, work)
+
+    def render() -> None:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(show_header=False, box=None)
+        for name, value in lines(found):
+            table.add_row(name, value)
+        Console().print(table)
+
+    emit(found, as_json, render)
+
+
+async def describe(settings: Settings, client: Client, bot: str) -> dict[str, Any]:
+    """As JSON. The bot's configuration is left out: it may hold what is nobody's business."""
+    from activities.bot_spec import REALTIME
+    from worker.backend import make_backend
+    from worker.control.directory import BotDirectory
+    from worker.control.runs import list_runs
+
+    directory = BotDirectory(client)
+    if await directory.kind(bot) == REALTIME:
+        status = await directory.realtime_status(bot)
+        found: dict[str, Any] = plain(replace(status, spec=replace(status.spec, config={})))
+        backend = make_backend(settings)
+        container = await backend.inspect(status.container) if status.container else None
+        found["agent"] = dict(container.status) if container and container.status else None
+        return found
+    scheduled = await directory.scheduled(bot)
+    state, info = scheduled.description.schedule.state, scheduled.description.info
+    return {
+        "spec": plain(replace(scheduled.spec, config={})),
+        "phase": "Paused" if state.paused else "Scheduled",
+        "message": state.note or "",
+        "next_runs": [time.timestamp() for time in info.next_action_times[:RECENT]],
+        "actions": info.num_actions,
+        "missed_catchup_window": info.num_actions_missed_catchup_window,
+        "skipped_overlap": info.num_actions_skipped_overlap,
+        "runs": plain(await list_runs(client, bot, RECENT)),
+    }
+
+
+def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names and values for people."""
+    spec = found["spec"]
+    rows = [
+        ("bot", f"{spec['bot_id']} {spec['version']} ({spec['bot_type']}, {spec['runtime']})"),
+        ("phase", f"{found['phase']}: {found['message']}" if found["message"] else found["phase"]),
+        ("code", spec["code_version"]),
+    ]
+    if spec["bot_type"] == "scheduled":
+        rows.append(("schedule", f"{spec['schedule']} ({spec['timezone']}), overlap {spec['overlap']}"))
+        if found["next_runs"]:
+            rows.append(("next run", f"{instant(found['next_runs'][0])} UTC, {ago(found['next_runs'][0])}"))
+        missed = found["missed_catchup_window"] + found["skipped_overlap"]
+        rows.append(("instants", f"{found['actions']} ran, {missed} skipped"))
+        for run in found["runs"]:
+            text = f"{run['result']} {run['reason']}".strip()
+            rows.append(("run", f"{instant(run['started_at'])}: {text}"))
+        return rows
+    rows.append(("host", found["host"] or "-"))
+    rows.append(("container", found["container"] or "-"))
+    rows.append(("starts", f"{found['starts']}, failures in a row: {found['failures']}"))
+    if found["running_since"]:
+        rows.append(("running", f"since {instant(found['running_since'])} UTC"))
+    if found["next_start_at"]:
+        rows.append(("next start", ago(found["next_start_at"])))
+    if sync := (found.get("agent") or {}).get("last_sync"):
+        result = "ok" if sync["ok"] else f"failed: {sync['message']}"
+        rows.append(("last sync", f"{ago(sync['at'])}, generation {sync['generation']}, {result}"))
+    if last := found["last_exit"]:
+        rows.append(("last end", f"{last['cause']} {last['exit_code']} {last['message']}".strip()))
+        rows.append(("last final sync", f"{last['final_sync']}, generation {last['generation_after']}"))
+    return rows
