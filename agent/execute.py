@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from agent import processes
+from agent import oom, processes
 from agent.forked import Fork, Result
+from agent.log_file import LogFile
 from agent.options import Options
 from agent.posix_signals import signal
 from agent.query_server import QueryServer
@@ -17,7 +18,7 @@ FENCED_EXIT = 79
 FIRST_WAIT_S = 0.2
 LARGEST_WAIT_S = 10.0
 SYNC_RETRY_S = 0.5
-LOG_BACKLOG_BYTES = 4 * 1024 * 1024
+SWEEP_S = 5.0
 QUIET_TICK_S = 1.0
 BUSY_TICK_S = 0.2
 
@@ -36,8 +37,9 @@ class Execution:
         self._bot = 0
         self._server: QueryServer | None = None
         self._watch = StateWatch(self._options.state_path, self._options.sync_interval)
-        self._log_size = 0
-        self._log_shipped = 0
+        self._log = LogFile(self._options)
+        self._killed = False
+        self._oom_kills = oom.kills()
         self._report: dict[str, object] = {
             "exit_code": 1,
             "cause": "error",
@@ -147,24 +149,30 @@ class Execution:
                 killing_at = now + self._options.stop_grace
                 self._status.show("stopping", f"with a grace of {self._options.stop_grace:g} s")
                 processes.signal_process(self._bot, signal.SIGTERM)
+                self._log.release(self._bot)
                 if self._server:
                     self._server.stop()
             if killing_at and now >= killing_at:
                 log_record(self._options, "WARNING", "the bot did not stop within its grace and is killed")
+                self._killed = True
                 processes.kill_session(self._bot)
                 killing_at = now + self._options.stop_grace + 1
             if self._server and not killing_at:
+                was_ready = self._server.ready
                 self._server.tend(self._reaped, now)
-            self._note_log_growth()
+                if self._server.ready != was_ready:
+                    self._status.query_ready(self._server.ready)
+            ticking = self._log.note()
+            if self._syncs and not killing_at:
+                self._log.regulate(self._bot)
             if self._syncs and sync is None:
                 if now >= self._watch.next_look and self._watch.look(now):
                     changed_at = changed_at or now
                 state = bool(changed_at) and now >= min(next_sync, changed_at + self._options.sync_interval)
-                log = self._log_size - self._log_shipped
-                if state or log > LOG_BACKLOG_BYTES or (log and now >= next_sync):
+                if state or self._log.due(now, next_sync):
                     mark = self._watch.begun_commit()
                     sync = self._sync_fork(state=bool(changed_at), last=False)
-                    log_mark, with_state = self._log_size, bool(changed_at)
+                    log_mark, with_state = self._log.size, bool(changed_at)
                     changed_at = 0.0
             if sync is not None and sync.pid in self._reaped:
                 result = sync.result(self._reaped.pop(sync.pid))
@@ -176,13 +184,12 @@ class Execution:
                     changed_at = changed_at or time.monotonic()
                 elif with_state:
                     self._watch.committed(mark)
-                if "log_failed" not in result:
-                    self._log_shipped = log_mark
+                self._log.told(result, log_mark)
                 self._noted(result)
-            ticking = self._log_size != self._note_log_growth()
-            self._pause(BUSY_TICK_S if ticking or killing_at or sync else self._tick())
+            starting = self._server and not self._server.ready
+            self._pause(BUSY_TICK_S if ticking or killing_at or sync or starting else self._tick())
         if sync is not None:
-            self._noted(self._await(sync))
+            self._noted(self._await(sync, time.monotonic() + self._options.sync_budget))
         self._durations["run"] = time.monotonic() - begun
         if self._report["cause"] != "fenced":
             self._ended(self._reaped.pop(self._bot))
@@ -193,11 +200,13 @@ class Execution:
     def _ended(self, wait_status: int) -> None:
         by_signal = os.WIFSIGNALED(wait_status)
         code = processes.exit_code(wait_status)
-        self._report |= {
-            "exit_code": code,
-            "cause": "signal" if by_signal else "exited",
-            "message": f"ended by signal {os.WTERMSIG(wait_status)}" if by_signal else "",
-        }
+        cause, message = "exited", ""
+        if by_signal:
+            cause, message = "signal", f"ended by signal {os.WTERMSIG(wait_status)}"
+            killed = os.WTERMSIG(wait_status) == signal.SIGKILL and not self._killed
+            if killed and oom.kills() > self._oom_kills:
+                cause, message = "oom", "ran out of memory and was killed"
+        self._report |= {"exit_code": code, "cause": cause, "message": message}
         self._sweep()
 
     def _fenced(self, message: str) -> None:
@@ -205,6 +214,7 @@ class Execution:
         log_record(self._options, "ERROR", f"fenced, so the bot is stopped: {message}")
         self._status.show("stopping", message)
         processes.signal_process(self._bot, signal.SIGTERM)
+        self._log.release(self._bot)
         deadline = time.monotonic() + self._options.stop_grace
         while self._bot not in self._reaped and time.monotonic() < deadline:
             self._pause(BUSY_TICK_S)
@@ -219,8 +229,10 @@ class Execution:
             self._server.stop()
             self._server.wait(self._reap, self._reaped)
         processes.kill_session(self._bot)
-        processes.kill_orphans(set())
-        self._reap()
+        deadline = time.monotonic() + SWEEP_S
+        while processes.children() and time.monotonic() < deadline:
+            processes.kill_orphans(set())
+            self._pause(BUSY_TICK_S / 4)
 
     # After it.
 
@@ -230,7 +242,7 @@ class Execution:
         if not self._syncs or self._report["cause"] == "fenced":
             return
         self._status.show("final_sync")
-        self._note_log_growth()
+        self._log.note()
         begun = time.monotonic()
         deadline = begun + self._options.sync_budget
         pause = SYNC_RETRY_S
@@ -293,18 +305,6 @@ class Execution:
             self._status.synced(after, True, "")
         if "log_failed" in result:
             log_record(self._options, "WARNING", f"the log could not be shipped: {result['log_failed']}")
-
-    def _note_log_growth(self) -> int:
-        """Leave a mark of when the log grew: its lines have no other clock."""
-        try:
-            size = os.stat(self._options.log_file).st_size  # noqa: PTH116 - pathlib costs memory here
-        except FileNotFoundError:
-            return 0
-        if size != self._log_size:
-            with open(self._options.log_file + ".index", "a") as file:  # noqa: PTH123 - likewise
-                file.write(f"{size} {time.time():.3f}\n")
-            self._log_size = size
-        return size
 
     def _await(self, fork: Fork, deadline: float = 0) -> Result:
         """A stop that comes meanwhile is remembered; before user code it ends the wait."""

@@ -92,9 +92,15 @@ def _already_shipped(store: ObjectStore, bucket: str, key: str, block: bytes, *,
 
 
 def _records(block: bytes, offset: int, instants: Instants, *, last: bool) -> tuple[int, list[bytes]]:
-    used, records = 0, []
+    """Bytes used and their records, which fill one segment at most; a single line may be larger than that."""
+    records: list[bytes] = []
+    used = filled = 0
     for size, line in _lines(block, last=last):
-        records.append(record(line, instants.of(offset + used)))
+        encoded = record(line, instants.of(offset + used))
+        filled += len(encoded)
+        if records and filled > SEGMENT_BYTES:
+            break
+        records.append(encoded)
         used += size
     return used, records
 
@@ -123,14 +129,20 @@ def record(line: bytes, instant: float) -> bytes:
     text = line.decode("utf-8", "replace").rstrip("\r")
     if text.startswith("{"):
         try:
-            found = json.loads(text)
+            found = json.loads(text, parse_constant=_refuse)
         except (ValueError, RecursionError):
             found = None
         if isinstance(found, dict):
             if "timestamp" in found:
                 return text.encode() + b"\n"
-            return json.dumps({"timestamp": stamp, **found}, separators=(",", ":")).encode() + b"\n"
+            # Put before what the bot wrote, which stays as it is: numbers do not survive a round trip.
+            rest = text[1:] if not found else "," + text[1:]
+            return f'{{"timestamp":"{stamp}"{rest}\n'.encode()
     return json.dumps({"timestamp": stamp, "message": text}, separators=(",", ":")).encode() + b"\n"
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 class Instants:
@@ -157,11 +169,14 @@ class Instants:
 
 
 def _drop_overflow(descriptor: int, options: Options, progress: Progress) -> None:
-    """What the store cannot take now is kept up to the limit; more is given up, and told."""
+    """What the store cannot take now is kept up to the limit; more, the oldest, is given up, and told."""
     waiting = os.fstat(descriptor).st_size - progress.offset
     if waiting <= options.log_max_bytes:
         return
-    dropped = waiting - options.log_max_bytes
+    end = progress.offset + waiting - options.log_max_bytes * 3 // 4
+    # What is left begins with a whole line, if one begins soon.
+    after = os.pread(descriptor, LINE_BYTES, end).find(b"\n") + 1
+    dropped = end + after - progress.offset
     progress.offset += dropped
     progress.save()
     _punch(options.log_file, progress.offset)

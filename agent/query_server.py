@@ -11,20 +11,37 @@ from agent.status import log_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket as _socket
     from collections.abc import Callable
+else:
+    import _socket
 
 FIRST_PAUSE_S = 1.0
 LARGEST_PAUSE_S = 60.0
 STABLE_S = 60.0
 STOP_S = 2.0
+CONNECT_S = 0.2
+
+
+def accepts(port: int) -> bool:
+    """Whether something on this host's loopback takes a connection there."""
+    probe = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    try:
+        probe.settimeout(CONNECT_S)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+    except TimeoutError:
+        return False
+    finally:
+        probe.close()
 
 
 class QueryServer:
-    """Its port is told by the contract; whether it answers is for callers to see."""
+    """``ready`` tells that its port was seen to accept a connection since it was started."""
 
     def __init__(
         self, argv: list[str], environment: dict[str, str], directory: str, options: Options
     ) -> None:
+        self.ready = False
         self._argv = argv
         self._environment = environment
         self._directory = directory
@@ -38,6 +55,7 @@ class QueryServer:
         """At once; it is ready when its port accepts."""
         self._pid = processes.spawn(self._argv, self._environment, self._directory, self._options.log_file)
         self._started = time.monotonic()
+        self.ready = False
 
     def tend(self, reaped: dict[int, int], now: float) -> None:
         """Start it again after a pause that grows while it keeps dying."""
@@ -50,8 +68,11 @@ class QueryServer:
             text = f"the query process ended with {code}; it starts again in {self._pause:g} s"
             log_record(self._options, "WARNING", text)
             self._pause = min(self._pause * 2, LARGEST_PAUSE_S)
+            self.ready = False
         if not self._pid and now >= self._again_at:
             self.start()
+        if self._pid and not self.ready:
+            self.ready = accepts(self._options.query_port)
 
     def stop(self) -> None:
         """Ask it to end."""

@@ -36,6 +36,11 @@ class Status:
         }
         self._write()
 
+    def query_ready(self, ready: bool) -> None:
+        """Whether the query process accepts connections."""
+        self._fields["query_ready"] = ready
+        self._write()
+
     def _write(self) -> None:
         if self._options.status_file:
             replace_file(self._options.status_file, encode(self._fields))

@@ -179,6 +179,7 @@ def sync(environment: dict[str, str], *, state: bool, last: bool) -> Result:
         result["log_failed"] = str(error)
         if "failed" not in result and last:
             result |= failure(error.code, str(error), retryable=error.retryable)
+    result["log_offset"] = log_segments.Progress(options).offset
     storage.store.close()
     return result
 

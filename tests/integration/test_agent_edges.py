@@ -35,10 +35,11 @@ def agents(s3_server: S3Server, tmp_path: Path) -> Iterator[Start]:
         place: str = "one",
         bot_id: str = "",
         arguments: tuple[str, ...] = ("execute",),
+        s3: S3Server = s3_server,
         **environment: str,
     ) -> AgentRun:
         name = bot_id or f"bot-{uuid4().hex[:8]}"
-        run = AgentRun(s3_server, tmp_path / place, name, environment, arguments)
+        run = AgentRun(s3, tmp_path / place, name, environment, arguments)
         started.append(run)
         return run.start(files)
 
@@ -228,3 +229,73 @@ def test_a_query_ends_early_when_it_is_stopped(agents: Start) -> None:
     run.process.send_signal(signal.SIGTERM)
     assert run.wait() == 137
     assert run.report()["cause"] == "signal"
+
+
+def test_a_bot_that_prints_faster_than_can_be_shipped_waits_and_loses_nothing(agents: Start) -> None:
+    code = """
+import time
+def main(bot_id, config):
+    for number in range(10000):
+        print(number, "y" * 1000)
+        if number % 200 == 0:
+            time.sleep(0.05)
+"""
+    run = agents({"main.py": code}, DURABOT_LOG_MAX_BYTES="1000000")
+    assert run.wait() == 0
+    numbers = [int(message.split()[0]) for message in run.own_lines()]
+    assert numbers == list(range(10000))
+    assert [line for line in run.shipped() if "faster than its log" in line.get("message", "")]
+
+
+def test_a_store_that_is_away_neither_stops_the_bot_nor_fills_the_disk(agents: Start, tmp_path: Path) -> None:
+    server = S3Server(tmp_path / "own-s3", free_ports(6))
+    server.start()
+    try:
+        code = """
+import os, pathlib, time
+def main(bot_id, config):
+    print("pid", os.getpid())
+    while not pathlib.Path(bot_id).exists():
+        time.sleep(0.02)
+    for number in range(8000):
+        print("line", number, "y" * 1000)
+    print("all printed")
+"""
+        run = agents({"main.py": code}, DURABOT_LOG_MAX_BYTES="1000000", DURABOT_SYNC_BUDGET="60", s3=server)
+        bot_pid(run)
+        server.kill()
+        (run.directory / "bot" / run.bot_id).touch()
+        wait_for(lambda: run.status().get("phase") == "final_sync", "the bot's own end")
+        server.start()
+        assert run.wait() == 0
+        lines = run.own_lines()
+        assert lines[-1] == "all printed"
+        dropped = [line for line in run.shipped() if "log were dropped" in line.get("message", "")]
+        kept = [int(line.split()[1]) for line in lines if line.startswith("line")]
+        assert kept == list(range(8000 - len(kept), 8000))
+        assert len(kept) == 8000 or dropped
+    finally:
+        server.kill()
+
+
+def test_the_query_process_is_told_ready_when_its_port_accepts(agents: Start) -> None:
+    port = free_ports(1)[0]
+    query = """
+import os, pathlib, socket, time
+print("query up", flush=True)
+while not pathlib.Path("open").exists():
+    time.sleep(0.02)
+listener = socket.create_server(("127.0.0.1", int(os.environ["THE0_QUERY_PORT"])))
+time.sleep(600)
+"""
+    run = agents(
+        {"main.py": STAYS, "query.py": query},
+        BOT_TYPE="realtime",
+        QUERY_ENTRYPOINT="query.py",
+        THE0_QUERY_PORT=str(port),
+    )
+    wait_for(lambda: "query up" in run.log(), "the query process")
+    assert not run.status().get("query_ready")
+    (run.directory / "bot/open").touch()
+    wait_for(lambda: run.status().get("query_ready") is True, "its readiness")
+    assert run.stop() == 143

@@ -1,0 +1,105 @@
+"""The agent's view of the bot's log file: how far it grew and when, what waits, and when the bot must wait.
+
+The bot writes the file itself. So that it cannot fill the disk faster than the log can be shipped, its
+processes are stopped while more waits than the limit allows: nothing is lost by that, only late.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from agent.options import Options
+from agent.posix_signals import signal
+from agent.status import log_record
+
+# So much is worth shipping at once, between two syncs.
+BACKLOG_BYTES = 4 * 1024 * 1024
+# A store that is away is not asked more often.
+PAUSE_S = 5.0
+# Past it every second mark goes: instants get coarser, and the index stays small while the store is away.
+INDEX_BYTES = 256 * 1024
+
+
+class LogFile:
+    """Offsets are in the log file. ``held`` tells that the bot's processes are stopped."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._index = options.log_file + ".index"
+        self._again_at = 0.0
+        self.size = 0
+        self.shipped = 0
+        self.held = False
+
+    def note(self) -> bool:
+        """Whether it grew. Leaves a mark of when: plain lines have no other clock."""
+        try:
+            size = os.stat(self._options.log_file).st_size  # noqa: PTH116 - pathlib costs memory here
+        except FileNotFoundError:
+            return False
+        if size == self.size:
+            return False
+        self.size = size
+        with open(self._index, "a") as file:  # noqa: PTH123 - likewise
+            file.write(f"{size} {time.time():.3f}\n")
+            length = file.tell()
+        if length > INDEX_BYTES:
+            self._rewrite(thin=True)
+        return True
+
+    def due(self, now: float, next_sync: float) -> bool:
+        """Whether something should be shipped now."""
+        waiting = self.size - self.shipped
+        if self.held or (waiting > BACKLOG_BYTES and now >= self._again_at):
+            return True
+        return waiting > 0 and now >= next_sync
+
+    def told(self, result: dict[str, object], size: int) -> None:
+        """What a fork did that started at this size; no other may run now, for the marks are rewritten."""
+        offset = result.get("log_offset")
+        if isinstance(offset, int):
+            self.shipped = max(self.shipped, offset)
+        if "log_failed" in result or "failed" in result:
+            self._again_at = time.monotonic() + PAUSE_S
+        else:
+            # An unfinished last line waits for its end, which is no reason to ship again.
+            self.shipped = max(self.shipped, size)
+        self._rewrite(thin=False)
+
+    def regulate(self, session: int) -> None:
+        """Stop or continue the bot's processes, as what waits is over the limit or not."""
+        full = self.size - self.shipped > self._options.log_max_bytes
+        if full and not self.held:
+            log_record(self._options, "WARNING", "the bot prints faster than its log can be stored: it waits")
+            self.held = _send(session, signal.SIGSTOP)
+        elif not full:
+            self.release(session)
+
+    def release(self, session: int) -> None:
+        """Let the bot's processes run, if they were stopped."""
+        if self.held:
+            self.held = False
+            _send(session, signal.SIGCONT)
+
+    def _rewrite(self, *, thin: bool) -> None:
+        try:
+            with open(self._index) as file:  # noqa: PTH123 - pathlib costs memory here
+                lines = file.readlines()
+        except FileNotFoundError:
+            return
+        kept = [line for line in lines if int(line.partition(" ")[0]) > self.shipped]
+        if thin:
+            # The last one stays: it is the only one that knows the end.
+            kept = kept[-1::-2][::-1]
+        if len(kept) < len(lines):
+            with open(self._index, "w") as file:  # noqa: PTH123 - likewise
+                file.writelines(kept)
+
+
+def _send(session: int, number: int) -> bool:
+    try:
+        os.killpg(session, number)
+    except ProcessLookupError:
+        return False
+    return True
