@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.statelog.history import rollback
 from temporalio import activity
 
 from activities.failures import typed_failures
 from activities.messages import ROLLBACK_STATE, RollbackState, RolledBack
 from activities.specs import StorageAccess
 from agent.object_store import ObjectStore
+from agent.statelog.history import rollback
 
 
 class StateActivities:

@@ -27,8 +27,9 @@ class Execution:
     """One start of one bot. The parent keeps little in memory: work with the store is done by forks."""
 
     def __init__(self, environment: dict[str, str], *, syncs: bool, serves: bool) -> None:
-        self._environment = environment
         self._options = Options(environment)
+        # Every fork must know the same run, also where the environment names none.
+        self._environment = {**environment, "DURABOT_RUN_ID": self._options.run_id}
         self._status = Status(self._options)
         self._syncs = syncs
         self._serves = serves

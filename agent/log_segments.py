@@ -34,10 +34,12 @@ class Progress:
         self.segment = 0
         try:
             known = json.loads(self._path.read_text())
+            # Another run's lines in this file were shipped by it.
+            self.offset = int(known["offset"])
             if known["run_id"] == options.run_id:
-                self.offset, self.segment = int(known["offset"]), int(known["segment"])
+                self.segment = int(known["segment"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            pass  # A new run begins at the beginning.
+            pass  # A new file begins at the beginning.
         self._run_id = options.run_id
 
     def save(self) -> None:

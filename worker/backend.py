@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from activities.backends.process.backend import ProcessBackend
-from agent.zipapp_build import build
-
 from activities.ports import ContainerBackend
+from agent.zipapp_build import build
 from worker.settings import Settings, interpreter
 from worker.version import version
 

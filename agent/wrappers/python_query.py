@@ -5,6 +5,7 @@ The published SDK writes to a fixed path, which is redirected here; used only wh
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
@@ -14,10 +15,10 @@ from pathlib import Path
 def redirect() -> None:
     """Point the SDK at the directory that the agent reads. A bot without the SDK needs nothing."""
     try:
-        import the0.query as sdk  # type: ignore[import-not-found]  # only bots have it
+        sdk = importlib.import_module("the0.query")
     except ImportError:
         return
-    sdk._QUERY_RESULT_PATH = str(Path(os.environ["DURABOT_QUERY_DIR"]) / "result.json")
+    sdk.__dict__["_QUERY_RESULT_PATH"] = str(Path(os.environ["DURABOT_QUERY_DIR"]) / "result.json")
 
 
 if __name__ == "__main__":
