@@ -29,6 +29,7 @@ from worker.storage import storage_access
 from worker.temporal import connect_patiently, register_search_attributes
 from worker.version import version
 from worker.watcher import FleetWatcher
+from worker.workflow_sandbox import workflow_runner
 from workflows import attributes, ids
 from workflows.bot import BotWorkflow
 from workflows.host import HostWorkflow
@@ -105,6 +106,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
         task_queue=settings.task_queue,
         workflows=[BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow],
         activities=[placement.place_bot, state.rollback_state],
+        workflow_runner=workflow_runner(),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=ACTIVITY_GRACE,
     )

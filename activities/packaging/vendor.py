@@ -27,7 +27,7 @@ def install_requirements(directory: Path, cache: Path, progress: Callable[[str],
 
     Kept by the hash of the requirements and the Python version, so that an unchanged bot installs nothing.
     """
-    requirements = directory / "requirements.txt"
+    requirements = directory.absolute() / "requirements.txt"
     if not requirements.is_file() or (directory / "vendor").is_dir():
         return None
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
