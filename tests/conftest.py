@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.s3_server import S3Server, free_ports
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +18,20 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One real embedded stack for all tests that break nothing; each uses its own bot ids."""
+    shared = Stack(tmp_path_factory.mktemp("stack") / "data")
+    shared.up()
+    yield shared
+    shared.destroy()
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    """A stack of the test's own, which it may kill parts of; it is not up yet."""
+    own = Stack(tmp_path / "stack")
+    yield own
+    own.destroy()

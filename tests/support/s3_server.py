@@ -19,23 +19,34 @@ ACCESS_KEY = "test-access"
 SECRET_KEY = "test-secret-key"
 START_DEADLINE_SECONDS = 60
 # A put to an unknown bucket makes it here.
+# Below the kernel's own range, whose ports other programs get at any moment; each test run begins elsewhere.
+FIRST_PORT, PORTS = 12000, 10000
+_next = os.getpid() * 53
 BUCKETS = ("custom-bots", "bot-state", "bot-logs", "query-results")
 
 
-def free_ports(count: int) -> list[int]:
-    """Free loopback ports whose port + 10000 is free too: SeaweedFS opens that one for gRPC."""
+def free_ports(count: int, last_takes: int = 1) -> list[int]:
+    """Free loopback ports whose port + 10000 is free too: SeaweedFS opens that one for gRPC. The last one
+    is the first of ``last_takes`` free ones in a row."""
+    global _next
     found: list[int] = []
-    candidate = 20000 + os.getpid() * 7 % 20000
     while len(found) < count:
-        candidate = 20000 + (candidate - 20000 + 1) % 20000
-        try:
-            for port in (candidate, candidate + 10000):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        found.append(candidate)
+        row = last_takes if len(found) == count - 1 else 1
+        start = FIRST_PORT + _next % PORTS
+        _next += 1
+        if all(_is_free(port) and _is_free(port + 10000) for port in range(start, start + row)):
+            found.append(start)
+            _next += row - 1
     return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def weed_binary() -> str:
