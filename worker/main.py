@@ -24,6 +24,7 @@ from activities.state import StateActivities
 from agent.errors import StoreUnavailable
 from worker.backend import make_backend
 from worker.boot_probe import make_buckets, probe_conditional_create
+from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.storage import storage_access
 from worker.temporal import connect_patiently, register_search_attributes
@@ -167,7 +168,7 @@ def main() -> None:
             loop.add_signal_handler(number, stop.set)
         await run(Settings(), stop)
 
-    asyncio.run(serve())
+    run_to_end(lambda: asyncio.run(serve()))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import typer
 
+from worker.process_end import run_to_end
+
 COMMANDS = (
     "up",
     "down",
@@ -48,4 +50,4 @@ def version_command() -> None:
 
 def main() -> None:
     """Entry of the ``durabot`` program."""
-    app()
+    run_to_end(app)

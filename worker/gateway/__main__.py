@@ -11,6 +11,7 @@ from worker.backend import make_backend
 from worker.control.queries import Queries
 from worker.gateway.app import build_app
 from worker.gateway.serve import serve
+from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.temporal import connect_patiently
 
@@ -33,4 +34,4 @@ async def run() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(run())
+    run_to_end(lambda: asyncio.run(run()))
