@@ -52,7 +52,7 @@ def build(target: Path) -> Path:
 
 def _compiled(path: Path, scratch: Path) -> bytes:
     # Unchecked: inside the archive nothing can be newer than its own compiled form.
-    target = scratch.with_suffix(".pyc")
+    target = scratch.with_name(f"{scratch.name}.pyc")
     compile(str(path), cfile=str(target), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
     data = target.read_bytes()
     target.unlink()
