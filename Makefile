@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup test lint clean
+.PHONY: setup system demo test lint clean
 
 setup: $(STAMP)
 
@@ -12,6 +12,20 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	touch $@
+
+# What no Python package brings: a sandbox for bots, and compilers and runtimes for bots of the tests. Optional.
+system:
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		missing=""; \
+		for pair in bwrap:bubblewrap node:nodejs g++:g++ setpriv:util-linux; do \
+			command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+		done; \
+		if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq $$missing; fi; \
+	else echo "make system needs root and apt-get: install bubblewrap, nodejs and g++ by hand"; fi
+
+# The main job on real servers, with nothing else needed. KEEP=1 leaves it running until Ctrl-C.
+demo: $(STAMP)
+	@$(VENV)/bin/python examples/demo.py $(if $(KEEP),--keep)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

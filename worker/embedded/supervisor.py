@@ -114,7 +114,7 @@ class Supervisor:
             await self._launch(service)
 
     async def _end(self, service: Service) -> None:
-        process = self._processes.get(service.name)
+        process = self._processes.pop(service.name, None)
         if process is None:
             return
         if process.returncode is None:
