@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from activities.errors import InvalidInput, QueryFailed, QueryTimeout
 from activities.lenient_http import read_answer
+from activities.query_answer import NoAnswer, QueryAnswer, parse_answer
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 # SDK servers read a request with one read of this size.
 SMALL_REQUEST_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryAnswer:
-    """``status`` is ok or error, as the bot said."""
-
-    status: str
-    data: Any = None
-    error: str | None = None
 
 
 async def ask(
@@ -95,21 +85,10 @@ def _understood(status: int, body: bytes, path: str) -> QueryAnswer:
     if 300 <= status < 400:
         raise QueryFailed(f"the bot answered {path} with a redirect ({status}), which is not followed")
     try:
-        # NaN and Infinity, which Python's SDK may print, are no JSON: a client gets null.
-        answer = json.loads(body, parse_constant=lambda name: None, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise QueryFailed(f"the bot answered {path} with status {status} and no JSON") from error
-    if isinstance(answer, dict) and answer.get("status") == "error":
-        return QueryAnswer(status="error", error=str(answer.get("error") or answer.get("message") or "error"))
-    if isinstance(answer, dict) and answer.get("status") == "ok":
-        return QueryAnswer(status="ok", data=answer.get("data"))
-    if status >= 400:
-        detail = answer.get("error") if isinstance(answer, dict) else None
+        answer = parse_answer(body)
+    except NoAnswer as error:
+        raise QueryFailed(f"the bot answered {path} with status {status}, and its body {error}") from error
+    if status >= 400 and answer.status == "ok":
+        detail = answer.data.get("error") if isinstance(answer.data, dict) else None
         return QueryAnswer(status="error", error=str(detail or f"the bot answered {path} with {status}"))
-    return QueryAnswer(status="ok", data=answer)
-
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None
+    return answer

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import ExitReport, QueryResult, RunContainer
+    from activities.query_answer import NoAnswer, parse_answer
     from workflows import ids, outcome
     from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.deadline import Deadline
@@ -46,12 +46,7 @@ def answer(report: ExitReport) -> QueryResult:
             return QueryResult(status="timeout", error=report.message or "the query took too long")
         return QueryResult(status="error", error=f"the query left no result: {outcome.reason(report)}")
     try:
-        result = json.loads(report.query_result)
-    except ValueError:
-        return QueryResult(status="error", error="the query's result is not JSON")
-    if not isinstance(result, dict) or "status" not in result:
-        return QueryResult(status="ok", data=result)
-    if result["status"] == "ok":
-        return QueryResult(status="ok", data=result.get("data"))
-    error = result.get("error") or result.get("message") or "the query failed"
-    return QueryResult(status="error", error=str(error))
+        found = parse_answer(report.query_result)
+    except NoAnswer as error:
+        return QueryResult(status="error", error=f"the query's result {error}")
+    return QueryResult(status=found.status, data=found.data, error=found.error or "")

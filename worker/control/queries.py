@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeout
 from activities.bot_spec import REALTIME, BotSpec
 from activities.errors import ControlPlaneUnavailable, NotFound, QueryFailed, QueryTimeout
 from activities.messages import QUERY_BOT, QueryCall, QueryResult, RealtimeQuery
+from activities.query_answer import NoAnswer, parse_answer
 from activities.running_bot import RunningBots
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
@@ -153,11 +153,9 @@ class Queries:
         from agent.errors import AgentError
 
         try:
-            found = json.loads(await asyncio.to_thread(fetch))
+            found = parse_answer(await asyncio.to_thread(fetch))
         except AgentError as error:
             raise ControlPlaneUnavailable(f"the query's result cannot be read: {error}") from error
-        if isinstance(found, dict) and found.get("status") == "error":
-            return QueryResult(status="error", error=str(found.get("error") or found.get("message")))
-        if isinstance(found, dict) and found.get("status") == "ok":
-            return QueryResult(status="ok", data=found.get("data"))
-        return QueryResult(status="ok", data=found)
+        except NoAnswer as error:
+            raise QueryFailed(f"the query's result {error}") from error
+        return QueryResult(status=found.status, data=found.data, error=found.error or "")

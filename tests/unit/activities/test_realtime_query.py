@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from activities.errors import InvalidInput, QueryFailed, QueryTimeout
-from activities.realtime_query import QueryAnswer, ask
+from activities.query_answer import QueryAnswer
+from activities.realtime_query import ask
 from tests.support import query_servers as zoo
 from tests.support.query_servers import (
     Behaviour,
