@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from activities.errors import DurabotError
+from activities.errors import DurabotError, QueryFailed
 from worker.gateway.query_service import QueryService
 from worker.gateway.wire import BadBody, envelope, parse_query
 
@@ -39,31 +39,24 @@ def build_app(
             return _answer(503, began, "too many queries at once", {"Retry-After": "1"})
         under_way += 1
         try:
-            async with asyncio.timeout(body_seconds):
-                body = await request.read()
-            asked = parse_query(body)
+            asked = parse_query(await _body(request, body_seconds))
             path = asked.query_path if asked.query_path.startswith("/") else "/" + asked.query_path
             result = await queries.query(asked.bot_id, path, asked.params or {}, asked.timeout_s)
-        except TimeoutError:
-            return _answer(408, began, f"the body did not arrive within {body_seconds:g} s")
+            if result.status != "ok":
+                return _answer(
+                    504 if result.status == "timeout" else 500, began, result.error or "query failed"
+                )
+            return _fine(began, result.data)
         except BadBody as error:
             return _answer(400, began, str(error))
         except DurabotError as error:
             return _answer(error.http_status, began, str(error))
         finally:
             under_way -= 1
-        if result.status != "ok":
-            return _answer(504 if result.status == "timeout" else 500, began, result.error or "query failed")
-        return web.Response(
-            body=envelope(began, time.monotonic_ns(), data=result.data), content_type="application/json"
-        )
 
     async def health(request: web.Request) -> web.Response:
         began = time.monotonic_ns()
-        return web.Response(
-            body=envelope(began, time.monotonic_ns(), data=await queries.health()),
-            content_type="application/json",
-        )
+        return _fine(began, await queries.health())
 
     app = web.Application(client_max_size=max_body_bytes, middlewares=[_enveloped])
     app.router.add_post("/query", query)
@@ -83,6 +76,22 @@ async def _enveloped(request: web.Request, handler: Handler) -> web.StreamRespon
         # The one place where an unknown failure ends: told in the log, not to the client.
         log.exception("%s %s failed", request.method, request.path)
         return _answer(500, began, "internal error; the gateway's log has it")
+
+
+async def _body(request: web.Request, seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(reason=f"the body did not arrive within {seconds:g} s") from error
+
+
+def _fine(began: int, data: object) -> web.Response:
+    try:
+        body = envelope(began, time.monotonic_ns(), data=data)
+    except (ValueError, RecursionError) as error:
+        raise QueryFailed("the answer is nested too deeply, or is no JSON") from error
+    return web.Response(body=body, content_type="application/json")
 
 
 def _answer(status: int, began: int, error: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ class BadBody(ValueError):
 def parse_query(body: bytes) -> QueryRequest:
     """``BadBody`` for anything that is not a query."""
     try:
-        value = json.loads(body, parse_constant=_refuse)
+        value = json.loads(body, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
         raise BadBody("the body is nested too deeply") from error
     except ValueError as error:
@@ -60,8 +61,16 @@ def envelope(began_ns: int, now_ns: int, *, data: Any = None, error: str = "") -
         answer["data"] = data
     answer["duration"] = now_ns - began_ns
     answer["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode()
+    return json.dumps(answer, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    """Too large a number would become Infinity, which no bot could be given."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return value
