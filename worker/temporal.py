@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -15,6 +16,7 @@ from workflows import attributes
 
 log = logging.getLogger(__name__)
 
+CONNECT_S = 5.0
 RETRY_S = 0.2
 LARGEST_RETRY_S = 5.0
 
@@ -23,8 +25,25 @@ async def connect(address: str, namespace: str) -> Client:
     """One try, for commands of a person; the error says where nobody answered."""
     try:
         return await Client.connect(address, namespace=namespace)
-    except (RuntimeError, RPCError) as error:
-        raise ControlPlaneUnavailable(f"no Temporal server answers at {address}: {error}") from error
+    except RuntimeError as error:
+        cause = await _refusal(address) or str(error)
+        raise ControlPlaneUnavailable(f"no Temporal server answers at {address}: {cause}") from error
+    except RPCError as error:
+        raise ControlPlaneUnavailable(f"no Temporal server answers at {address}: {error.message}") from error
+
+
+async def _refusal(address: str) -> str:
+    """In the operating system's words where it is a matter of the network; empty where it is not."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(host, int(port) if port.isdigit() else 0)
+    except TimeoutError:
+        return f"no connection within {CONNECT_S:g} s"
+    except OSError as error:
+        return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+    writer.close()
+    return ""
 
 
 async def connect_patiently(address: str, namespace: str) -> Client:

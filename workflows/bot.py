@@ -262,10 +262,12 @@ class BotWorkflow:
         """Stop with grace, append the old generation as the newest, start again if it ran."""
         before = self._desired
         await self._stop()
-        await self._roll_back(change.generation)
-        if before == messages.STOPPED:
-            return self._status()
-        return await self._start()
+        try:
+            await self._roll_back(change.generation)
+        finally:
+            # Also after a failure: what an operator asked for must not cost the bot its running.
+            status = self._status() if before == messages.STOPPED else await self._start()
+        return status
 
     async def _roll_back(self, generation: int) -> None:
         await workflow.execute_activity(

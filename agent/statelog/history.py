@@ -41,7 +41,7 @@ def rollback(store: ObjectStore, bucket: str, bot_id: str, generation: int, run_
     in the store instead of keeping what is on its disk.
     """
     log = EntryLog(store, bucket, bot_id)
-    wanted = _entry(log, bot_id, generation)
+    wanted = find(log, bot_id, generation)
     _nodes(store, bucket, bot_id, wanted)
     for _ in range(RACES):
         head = log.head()
@@ -61,7 +61,7 @@ def rollback(store: ObjectStore, bucket: str, bot_id: str, generation: int, run_
 def export(store: ObjectStore, bucket: str, bot_id: str, generation: int | None, target: Path) -> Entry:
     """Write a generation's state, by default the newest, into a directory that is empty or does not exist."""
     log = EntryLog(store, bucket, bot_id)
-    entry = log.head() if generation is None else _entry(log, bot_id, generation)
+    entry = log.head() if generation is None else find(log, bot_id, generation)
     if entry is None:
         raise NoSuchGeneration(f"bot {bot_id} has no saved state")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -71,7 +71,8 @@ def export(store: ObjectStore, bucket: str, bot_id: str, generation: int | None,
     return entry
 
 
-def _entry(log: EntryLog, bot_id: str, generation: int) -> Entry:
+def find(log: EntryLog, bot_id: str, generation: int) -> Entry:
+    """``NoSuchGeneration`` when there is none of this number."""
     try:
         return log.read(generation)
     except ObjectMissing as error:

@@ -27,6 +27,7 @@ COMMANDS = (
     "schedule",
     "state",
     "delete",
+    "version",
 )
 
 app = typer.Typer(
@@ -34,18 +35,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Run bots for good: durable realtime and scheduled bots.",
+    help=(
+        "Run bots for good: durable realtime and scheduled bots.\n\n"
+        "Example: durabot up --detach && durabot init my-bot && durabot deploy my-bot && durabot list"
+    ),
 )
 for _command in COMMANDS:
     import_module(f"worker.cli.{_command}_command").register(app)
-
-
-@app.command("version")
-def version_command() -> None:
-    """Print the version. Example: durabot version"""
-    from worker.version import version
-
-    print(version())
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from worker.settings import Settings
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where the stack keeps its data [env: DURABOT_DATA_DIR; ~/.durabot]"),
+    typer.Option("--data-dir", help="Where the stack's data is; else DURABOT_DATA_DIR, else ~/.durabot."),
 ]
 
 

@@ -23,7 +23,9 @@ def delete(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Stop a bot with grace and forget it. Its state, logs and code stay in the store.
+    """Stop a bot with grace and forget it.
+
+    Its state, logs and code stay in the store: a bot deployed under the same name goes on with them.
 
     Example: durabot delete my-bot --yes
     """

@@ -30,8 +30,10 @@ def deploy(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Check a bot, install what it requires, upload it, and create or update it. An unchanged bot is not
-    touched; an invalid one changes nothing.
+    """Put a bot into operation: check, install, upload, create or update.
+
+    An unchanged bot is not touched; an invalid one changes nothing. Files that `.durabotignore` names are
+    left out; its rules are those of git. With --config the same code becomes another bot, with that name.
 
     Example: durabot deploy examples/realtime-python
     """
@@ -41,14 +43,14 @@ def deploy(
             print(f"  {line}", flush=True)
 
     if not source.exists():
-        fail(f"there is no {source}", as_json=as_json)
+        fail(f"there is no {source}", next_step="`durabot init my-bot` makes a new bot", as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="durabot-") as scratch:
         directory = source
         if source.is_file():
             from agent.code import extract
 
             directory = Path(scratch)
-            with errors_told(as_json):
+            with errors_told(as_json, f"{source}: "):
                 extract(source, directory)
 
         async def work(settings: Settings, client: Client) -> Deployed:

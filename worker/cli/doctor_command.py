@@ -12,6 +12,7 @@ import typer
 from activities.errors import DurabotError
 from worker.cli.data_dir import DataDir, settings_for
 from worker.cli.output import Json, emit
+from worker.cli.table import print_table
 from worker.settings import Settings
 
 LOW_DISK_BYTES = 2 * 1024**3
@@ -38,26 +39,25 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Check this machine. The exit code is 1 if something that is needed is missing.
+    """Tell what works on this machine, what does not, and the fix.
+
+    The exit code is 1 if something that is needed is missing.
 
     Example: durabot doctor
     """
-    from rich.console import Console
-    from rich.table import Table
-
     checks = run_checks(settings_for(data_dir))
 
     def render() -> None:
-        table = Table("check", "result", "found", "what to do")
-        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
-        for check in checks:
-            colour = colours[check.result]
-            table.add_row(check.name, f"[{colour}]{check.result}[/]", check.found, check.fix)
-        Console().print(table)
+        cells = [(check.result, check.name, _advice(check)) for check in checks]
+        print_table(("result", "check", "found"), cells)
 
     emit(checks, as_json, render)
     if any(check.result == "fail" for check in checks):
         raise typer.Exit(1)
+
+
+def _advice(check: Check) -> str:
+    return f"{check.found}; to do: {check.fix}" if check.fix else check.found
 
 
 def run_checks(settings: Settings) -> list[Check]:

@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def down(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Stop all that `up` started. Bots are stopped with grace and start again with the next `up`.
+    """Stop all that `up` started.
+
+    Bots are stopped with grace and start again with the next `up`.
 
     Example: durabot down
     """

@@ -22,7 +22,10 @@ def init(
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")] = "realtime",
     as_json: Json = False,
 ) -> None:
-    """Write a small bot that runs at once. Example: durabot init my-bot --kind scheduled"""
+    """Write a small bot that runs at once.
+
+    Example: durabot init my-bot --kind scheduled
+    """
     from activities.definition.load import BOT_ID
 
     name = directory.absolute().name

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.cli.output import emit
+from worker.cli.output import emit, fail
+from worker.cli.progress import told
 from worker.cli.session import with_client
 from worker.settings import Settings
+from workflows import messages
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def apply(verb: str, bot_id: str, data_dir: Path | None, as_json: bool) -> Done:
-    """Answers when it is done."""
+    """Answers when it is done. Exit code 1 when the bot does not do what was asked of it."""
 
     async def work(settings: Settings, client: Client) -> Done:
         from worker.control.lifecycle import Lifecycle
@@ -28,8 +30,24 @@ def apply(verb: str, bot_id: str, data_dir: Path | None, as_json: bool) -> Done:
             "restart": lifecycle.restart,
             "delete": lifecycle.delete,
         }[verb]
-        return await action(bot_id)
+        return await told(client, bot_id, action(bot_id), quiet=as_json)
 
     done = with_client(data_dir, as_json, work)
+    if trouble := _trouble(verb, done):
+        if as_json:
+            emit(done, as_json, lambda: None)
+        fail(f"{bot_id}: {done.message}", code="not_done", next_step=trouble, as_json=as_json)
     emit(done, as_json, lambda: print(f"{done.bot_id}: {done.message}"))
     return done
+
+
+def _trouble(verb: str, done: Done) -> str:
+    """The next step when what was asked did not come about; empty when it did."""
+    if done.status is None:
+        return ""
+    if verb in ("start", "restart") and done.status.phase != messages.RUNNING:
+        return f"`durabot logs {done.bot_id}` shows what it printed, `durabot status {done.bot_id}` the rest"
+    last = done.status.last_exit
+    if verb == "stop" and last is not None and last.final_sync == "failed":
+        return f"`durabot doctor` checks the store; `durabot start {done.bot_id}` saves what is on its disk"
+    return ""

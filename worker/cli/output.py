@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from activities.definition.invalid import InvalidDefinition
 from activities.errors import DurabotError
 from agent.errors import AgentError
 
@@ -21,6 +22,8 @@ NEXT_STEPS = {
     "storage_unavailable": "start the stack with `durabot up`, or set DURABOT_S3_ENDPOINT",
     "store_unavailable": "start the stack with `durabot up`, or set DURABOT_S3_ENDPOINT",
     "not_found": "`durabot list` shows all bots",
+    "invalid_definition": "correct what is named and deploy again; `durabot init` makes one to compare with",
+    "no_such_generation": "`durabot state log` with the bot's name shows all generations",
     "port_in_use": "free the port, or set the variable that is named",
     "program_missing": "`durabot doctor` shows what is missing",
 }
@@ -58,9 +61,14 @@ def fail(cause: str, *, code: str = "error", next_step: str = "", as_json: bool 
 
 
 @contextmanager
-def errors_told(as_json: bool) -> Iterator[None]:
-    """Around a command: typed errors become one line; anything else is a bug and keeps its traceback."""
+def errors_told(as_json: bool, subject: str = "") -> Iterator[None]:
+    """Around a command: typed errors are told, after ``subject``; anything else is a bug and keeps its
+    traceback."""
     try:
         yield
+    except InvalidDefinition as error:
+        problems = [str(problem) for problem in error.problems]
+        cause = "; ".join(problems) if as_json else "\n  ".join(["nothing was changed:", *problems])
+        fail(cause, code=error.code, as_json=as_json)
     except (DurabotError, AgentError) as error:
-        fail(str(error), code=error.code, as_json=as_json)
+        fail(f"{subject}{error}", code=error.code, as_json=as_json)

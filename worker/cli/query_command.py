@@ -31,7 +31,9 @@ def query(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a bot's query. A running realtime bot answers itself, any other from its saved state.
+    """Ask a bot, running or not.
+
+    A running realtime bot answers itself; of any other the query program runs once, on its saved state.
 
     Example: durabot query my-bot /orders limit=10
     """

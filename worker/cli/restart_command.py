@@ -23,6 +23,8 @@ def restart(
 ) -> None:
     """Stop a realtime bot with grace and start it again.
 
+    Answers when it runs. The exit code is 1 if it does not, with the reason.
+
     Example: durabot restart my-bot
     """
     apply("restart", bot, data_dir, as_json)

@@ -28,7 +28,10 @@ def run(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Run a scheduled bot now, beside its schedule. Example: durabot run my-bot --wait"""
+    """Run a scheduled bot now, beside its schedule.
+
+    Example: durabot run my-bot --wait
+    """
 
     async def work(settings: Settings, client: Client) -> RunRow:
         from worker.control.lifecycle import Lifecycle

@@ -9,6 +9,7 @@ import typer
 from worker.cli.data_dir import DataDir
 from worker.cli.output import Json, emit
 from worker.cli.session import with_client
+from worker.cli.table import print_table
 from worker.cli.times import duration, instant
 from worker.settings import Settings
 
@@ -29,26 +30,29 @@ def runs(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """The newest runs of a scheduled bot, and how each ended. Example: durabot runs my-bot -n 5"""
+    """The newest runs of a scheduled bot, and how each ended.
+
+    Example: durabot runs my-bot -n 5
+    """
 
     async def work(settings: Settings, client: Client) -> list[RunRow]:
         from worker.control.directory import BotDirectory
         from worker.control.runs import list_runs
 
-        await BotDirectory(client).kind(bot)
+        await BotDirectory(client).scheduled(bot)
         return await list_runs(client, bot, limit)
 
     rows = with_client(data_dir, as_json, work)
 
     def render() -> None:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("started (UTC)", "took", "result", "generation", "reason")
+        if not rows:
+            print(f"{bot} has not run yet: `durabot schedule next {bot}` tells when it will")
+            return
+        cells = []
         for row in rows:
             took = duration(row.ended_at - row.started_at) if row.ended_at else "-"
             generation = str(row.report.generation_after) if row.report else "-"
-            table.add_row(instant(row.started_at), took, row.result, generation, row.reason)
-        Console().print(table)
+            cells.append((instant(row.started_at), took, row.result, generation, row.reason))
+        print_table(("started (UTC)", "took", "result", "generation", "reason"), cells)
 
     emit(rows, as_json, render)

@@ -24,7 +24,10 @@ Note = Annotated[str, typer.Option("--note", help="Why; shown in the Web UI and 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="When a scheduled bot runs.")
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="When a scheduled bot runs, and that it does not.\n\nExample: durabot schedule next my-bot",
+    )
     group.command("pause")(pause)
     group.command("resume")(resume)
     group.command("backfill")(backfill)
@@ -33,7 +36,10 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(bot: Bot, note: Note = "paused", data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Fire no more; what runs goes on. Example: durabot schedule pause my-bot --note "exchange is down" """
+    """Fire no more; what runs goes on.
+
+    Example: durabot schedule pause my-bot --note "exchange is down"
+    """
 
     async def work(settings: Settings, client: Client) -> Done:
         from worker.control.lifecycle import Lifecycle
@@ -45,7 +51,7 @@ def pause(bot: Bot, note: Note = "paused", data_dir: DataDir = None, as_json: Js
 
 
 def resume(bot: Bot, note: Note = "resumed", data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Fire again. Instants that passed meanwhile are not caught up with.
+    """Fire again. Instants that passed meanwhile are not caught up with: `backfill` does that.
 
     Example: durabot schedule resume my-bot
     """
@@ -88,11 +94,14 @@ def backfill(
 
 def next_runs(
     bot: Bot,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1000)] = 10,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1000, help="How many.")] = 10,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """The next instants, in the bot's time zone. Example: durabot schedule next my-bot -n 5"""
+    """The next instants, in the bot's time zone.
+
+    Example: durabot schedule next my-bot -n 5
+    """
 
     async def work(settings: Settings, client: Client) -> list[str]:
         from activities.cron import next_instants, parse

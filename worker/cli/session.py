@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
+async def require_bot(client: Client, bot_id: str) -> None:
+    """``NotFound`` when there is no such bot."""
+    from worker.control.directory import BotDirectory
+
+    await BotDirectory(client).kind(bot_id)
+
+
 def with_client(
     data_dir: Path | None, as_json: bool, work: Callable[[Settings, Client], Awaitable[Result]]
 ) -> Result:

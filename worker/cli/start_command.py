@@ -21,7 +21,9 @@ def start(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Run a bot: a realtime bot starts, a scheduled one fires again.
+    """Start a realtime bot; let a scheduled one fire again.
+
+    Answers when it runs. The exit code is 1 if it does not, with the reason.
 
     Example: durabot start my-bot
     """

@@ -9,7 +9,9 @@ import typer
 
 from worker.cli.data_dir import DataDir, settings_for
 from worker.cli.output import Json, emit, errors_told
-from worker.cli.session import with_client
+from worker.cli.progress import told
+from worker.cli.session import require_bot, with_client
+from worker.cli.table import print_table
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ Bot = Annotated[str, typer.Argument(help="Name of the bot.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="A bot's state: its history, and back to any of it.")
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="A bot's state: its history, and back to any of it.\n\nExample: durabot state log my-bot",
+    )
     group.command("log")(log)
     group.command("rollback")(rollback)
     group.command("export")(export)
@@ -31,11 +36,14 @@ def register(app: typer.Typer) -> None:
 
 def log(
     bot: Bot,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10000)] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10000, help="How many.")] = 20,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """The newest generations of a bot's state. Example: durabot state log my-bot"""
+    """The newest generations of a bot's state.
+
+    Example: durabot state log my-bot
+    """
     from agent.statelog.history import history
     from worker.storage import open_store
 
@@ -44,17 +52,19 @@ def log(
         store = open_store(settings)
         entries = history(store, settings.state_bucket, bot, limit)
         store.close()
+    if not entries:
+        # A deleted bot's state has a history too, so only now does it matter whether there is such a bot.
+        with_client(data_dir, as_json, lambda _, client: require_bot(client, bot))
 
     def render() -> None:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("generation", "kind", "time", "bytes", "run")
-        for entry in entries:
-            table.add_row(
-                str(entry.generation), entry.kind, entry.time[:19], f"{entry.size:,}", entry.run_id
-            )
-        Console().print(table)
+        if not entries:
+            print(f"{bot} has no state yet: it is first saved when the bot has started")
+            return
+        cells = [
+            (str(entry.generation), entry.kind, entry.time[:19], f"{entry.size:,}", entry.run_id)
+            for entry in entries
+        ]
+        print_table(("generation", "kind", "time (UTC)", "bytes", "run"), cells)
 
     emit(entries, as_json, render)
 
@@ -65,7 +75,9 @@ def rollback(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Make an old state the newest again; nothing is lost. A running bot is stopped before and started after.
+    """Make an old state the newest again; nothing is lost.
+
+    A running realtime bot is stopped before and started after; a scheduled one must not be running.
 
     Example: durabot state rollback my-bot 12
     """
@@ -73,7 +85,7 @@ def rollback(
     async def work(settings: Settings, client: Client) -> Done:
         from worker.control.rollback import roll_back
 
-        return await roll_back(settings, client, bot, generation)
+        return await told(client, bot, roll_back(settings, client, bot, generation), quiet=as_json)
 
     done = with_client(data_dir, as_json, work)
     emit(done, as_json, lambda: print(f"{bot}: {done.message}"))
@@ -86,7 +98,10 @@ def export(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write a bot's state into a directory. Example: durabot state export my-bot ./state"""
+    """Write a bot's state into a directory.
+
+    Example: durabot state export my-bot ./state
+    """
     from agent.statelog.history import export as write
     from worker.storage import open_store
 

@@ -10,8 +10,10 @@ import typer
 from worker.cli.data_dir import DataDir
 from worker.cli.output import Json, emit, plain
 from worker.cli.session import with_client
+from worker.cli.table import print_table
 from worker.cli.times import ago, instant
 from worker.settings import Settings
+from workflows import messages
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -29,23 +31,17 @@ def status(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """What a bot does now, why, and how it ended before. Example: durabot status my-bot"""
+    """What a bot does now, why, and how it ended before.
+
+    Example: durabot status my-bot
+    """
 
     async def work(settings: Settings, client: Client) -> dict[str, Any]:
         return await describe(settings, client, bot)
 
     found = with_client(data_dir, as_json, work)
 
-    def render() -> None:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(show_header=False, box=None)
-        for name, value in lines(found):
-            table.add_row(name, value)
-        Console().print(table)
-
-    emit(found, as_json, render)
+    emit(found, as_json, lambda: print_table((), lines(found)))
 
 
 async def describe(settings: Settings, client: Client, bot: str) -> dict[str, Any]:
@@ -65,9 +61,11 @@ async def describe(settings: Settings, client: Client, bot: str) -> dict[str, An
         return found
     scheduled = await directory.scheduled(bot)
     state, info = scheduled.description.schedule.state, scheduled.description.info
+    phase = "Running" if info.running_actions else "Paused" if state.paused else "Scheduled"
     return {
         "spec": plain(replace(scheduled.spec, config={})),
-        "phase": "Paused" if state.paused else "Scheduled",
+        "phase": phase,
+        "paused": state.paused,
         "message": state.note or "",
         "next_runs": [time.timestamp() for time in info.next_action_times[:RECENT]],
         "actions": info.num_actions,
@@ -77,20 +75,39 @@ async def describe(settings: Settings, client: Client, bot: str) -> dict[str, An
     }
 
 
+def next_step(found: dict[str, Any]) -> str:
+    """For a bot that does not run; empty when it does what it should."""
+    bot = found["spec"]["bot_id"]
+    if found.get("paused"):
+        return f"`durabot schedule resume {bot}` lets it fire again"
+    if found["phase"] in (messages.BACKOFF, messages.CRASH_LOOP):
+        return f"`durabot logs {bot}` shows what it printed, `durabot restart {bot}` starts it at once"
+    if found["phase"] == messages.WAITING_FOR_STORAGE:
+        return "it starts by itself when the store is back; `durabot doctor` checks the store"
+    return ""
+
+
 def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     """Names and values for people."""
     spec = found["spec"]
     rows = [
         ("bot", f"{spec['bot_id']} {spec['version']} ({spec['bot_type']}, {spec['runtime']})"),
         ("phase", f"{found['phase']}: {found['message']}" if found["message"] else found["phase"]),
-        ("code", spec["code_version"]),
     ]
+    if step := next_step(found):
+        rows.append(("to do", step))
+    rows.append(("code", spec["code_version"]))
     if spec["bot_type"] == "scheduled":
         rows.append(("schedule", f"{spec['schedule']} ({spec['timezone']}), overlap {spec['overlap']}"))
-        if found["next_runs"]:
+        if found["next_runs"] and not found["paused"]:
             rows.append(("next run", f"{instant(found['next_runs'][0])} UTC, {ago(found['next_runs'][0])}"))
-        missed = found["missed_catchup_window"] + found["skipped_overlap"]
-        rows.append(("instants", f"{found['actions']} ran, {missed} skipped"))
+        rows.append(
+            (
+                "instants",
+                f"{found['actions']} ran, {found['skipped_overlap']} skipped because a run was under way, "
+                f"{found['missed_catchup_window']} missed",
+            )
+        )
         for run in found["runs"]:
             text = f"{run['result']} {run['reason']}".strip()
             rows.append(("run", f"{instant(run['started_at'])}: {text}"))

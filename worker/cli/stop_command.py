@@ -21,7 +21,9 @@ def stop(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Stop a bot with grace; answers when its state is saved. A scheduled bot is paused.
+    """Stop a bot with grace; a scheduled one is paused.
+
+    Answers when the bot has ended and its state is saved.
 
     Example: durabot stop my-bot
     """

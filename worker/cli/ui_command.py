@@ -14,7 +14,10 @@ def register(app: typer.Typer) -> None:
 
 
 def ui(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Print the address of Temporal's Web UI. Example: durabot ui"""
+    """Print the address of Temporal's Web UI.
+
+    Example: durabot ui
+    """
     settings = settings_for(data_dir)
     if not settings.ui_url:
         fail(

@@ -31,8 +31,10 @@ def up(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Start Temporal, the S3 server, the worker and the gateway. Ctrl-C stops them, and the bots with grace;
-    bots stopped that way start again with the next `up`.
+    """Start all servers on this machine; Ctrl-C stops them.
+
+    That is Temporal with its Web UI, an S3 server, the worker and the gateway. Bots are stopped with
+    grace and start again with the next `up`.
 
     Example: durabot up --detach
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import FailureError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput, NotFound
@@ -26,6 +26,12 @@ def temporal_calls(bot_id: str) -> Iterator[None]:
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise ControlPlaneUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
     except WorkflowUpdateFailedError as error:
-        cause = error.cause
-        text = cause.message if isinstance(cause, ApplicationError) else str(cause)
-        raise Conflict(f"bot {bot_id}: {text}") from error
+        raise Conflict(f"bot {bot_id}: {innermost(error)}") from error
+
+
+def innermost(error: BaseException) -> str:
+    """What really happened: Temporal wraps a failure once for each layer that it passed."""
+    cause: BaseException = error
+    while isinstance(cause, TemporalError) and (inner := getattr(cause, "cause", None)) is not None:
+        cause = inner
+    return cause.message if isinstance(cause, FailureError) else str(cause)

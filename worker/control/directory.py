@@ -1,9 +1,10 @@
-"""Which bots exist: realtime ones are workflows, scheduled ones are schedules, and no other list is kept."""
+"""Where a bot is found: a realtime one is a workflow, a scheduled one a schedule; no other record is kept."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import (
     Client,
@@ -13,30 +14,17 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowHandle,
 )
-from temporalio.common import SearchAttributeKey, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
-from activities.errors import NotFound
+from activities.errors import Conflict, NotFound
 from worker.control.calls import temporal_calls
-from workflows import attributes, ids
+from workflows import ids
 from workflows.bot import BotWorkflow
 from workflows.messages import STATUS, BotStatus, RunInput
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BotRow:
-    """One line of ``list``. Instants are unix seconds, 0 when there is none."""
-
-    bot_id: str
-    bot_type: str
-    phase: str
-    runtime: str = ""
-    host: str = ""
-    code_version: str = ""
-    tenant: str = ""
-    next_run_at: float = 0
-    note: str = ""
+# A workflow answers in milliseconds, if there is a worker.
+STATUS_ANSWER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +61,17 @@ class BotDirectory:
     async def realtime_status(self, bot_id: str) -> BotStatus:
         """From the workflow itself, so a worker has to run."""
         with temporal_calls(bot_id):
-            status: BotStatus = await self.workflow(bot_id).query(STATUS, result_type=BotStatus)
+            status: BotStatus = await self.workflow(bot_id).query(
+                STATUS, result_type=BotStatus, rpc_timeout=STATUS_ANSWER
+            )
         return status
 
     async def scheduled(self, bot_id: str) -> ScheduledBot:
         """The schedule with the description of the bot in it."""
         found = await self._described(bot_id)
         if found is None:
-            raise NotFound(f"there is no scheduled bot {bot_id}")
+            await self.kind(bot_id)
+            raise Conflict(f"{bot_id} is a realtime bot: it has no schedule and no runs, it is always on")
         return ScheduledBot(spec=await self.spec_of(found), description=found)
 
     async def spec_of(self, found: ScheduleDescription) -> BotSpec:
@@ -97,30 +88,6 @@ class BotDirectory:
         if await self.kind(bot_id) == REALTIME:
             return (await self.realtime_status(bot_id)).spec
         return (await self.scheduled(bot_id)).spec
-
-    async def list(self) -> list[BotRow]:
-        """All bots by name. Temporal's visibility store may lag a moment behind."""
-        rows: list[BotRow] = []
-        with temporal_calls("list"):
-            query = "WorkflowType = 'bot' AND ExecutionStatus = 'Running'"
-            async for found in self._client.list_workflows(query):
-                rows.append(
-                    _row(found.id.removeprefix("bot/"), REALTIME, found.typed_search_attributes, phase="")
-                )
-            async for entry in await self._client.list_schedules():
-                if entry.id.startswith("bot/") and entry.schedule and entry.info:
-                    upcoming = entry.info.next_action_times
-                    rows.append(
-                        _row(
-                            entry.id.removeprefix("bot/"),
-                            SCHEDULED,
-                            entry.typed_search_attributes,
-                            phase="Paused" if entry.schedule.state.paused else "Scheduled",
-                            next_run_at=upcoming[0].timestamp() if upcoming else 0,
-                            note=entry.schedule.state.note or "",
-                        )
-                    )
-        return sorted(rows, key=lambda row: row.bot_id)
 
     async def _is_realtime(self, bot_id: str) -> bool:
         try:
@@ -141,28 +108,3 @@ class BotDirectory:
             with temporal_calls(bot_id):
                 raise
         return None
-
-
-def _row(
-    bot_id: str,
-    bot_type: str,
-    found: TypedSearchAttributes,
-    *,
-    phase: str,
-    next_run_at: float = 0,
-    note: str = "",
-) -> BotRow:
-    def value(key: SearchAttributeKey[str]) -> str:
-        return found.get(key) or ""
-
-    return BotRow(
-        bot_id=bot_id,
-        bot_type=bot_type,
-        phase=phase or value(attributes.PHASE),
-        runtime=value(attributes.RUNTIME),
-        host=value(attributes.HOST),
-        code_version=value(attributes.CODE_VERSION),
-        tenant=value(attributes.TENANT),
-        next_run_at=next_run_at,
-        note=note,
-    )

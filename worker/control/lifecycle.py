@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio.client import (
@@ -109,18 +109,21 @@ class Lifecycle:
 
     async def pause(self, bot_id: str, note: str) -> Done:
         """The note is what the Web UI and ``status`` give as the reason."""
+        await self._directory.scheduled(bot_id)
         with temporal_calls(bot_id):
             await self._directory.schedule(bot_id).pause(note=note)
         return Done(bot_id=bot_id, message=f"paused: {note}")
 
     async def resume(self, bot_id: str, note: str) -> Done:
         """Instants that passed while paused are not caught up with; `backfill` does that."""
+        await self._directory.scheduled(bot_id)
         with temporal_calls(bot_id):
             await self._directory.schedule(bot_id).unpause(note=note)
         return Done(bot_id=bot_id, message=f"active: {note}")
 
     async def backfill(self, bot_id: str, begin: datetime, end: datetime) -> Done:
         """Run the instants of this span one after the other."""
+        await self._directory.scheduled(bot_id)
         span = ScheduleBackfill(start_at=begin, end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
         with temporal_calls(bot_id):
             await self._directory.schedule(bot_id).backfill(span)
@@ -159,7 +162,9 @@ class Lifecycle:
 
 
 def _told(status: BotStatus) -> Done:
-    return Done(bot_id=status.spec.bot_id, message=f"{status.phase}: {status.message}", status=status)
+    # Without the configuration, which may hold what is nobody's business.
+    shown = replace(status, spec=replace(status.spec, config={}))
+    return Done(bot_id=status.spec.bot_id, message=f"{status.phase}: {status.message}", status=shown)
 
 
 def _starts(actions: Sequence[object]) -> list[ScheduleActionExecutionStartWorkflow]:

@@ -9,7 +9,8 @@ from temporalio.client import Client
 
 from activities.bot_spec import REALTIME
 from activities.errors import Conflict
-from agent.statelog.history import rollback
+from agent.statelog.entry import EntryLog
+from agent.statelog.history import find, rollback
 from worker.control import runs
 from worker.control.directory import BotDirectory
 from worker.control.lifecycle import Done, Lifecycle
@@ -18,8 +19,18 @@ from worker.storage import open_store
 
 
 async def roll_back(settings: Settings, client: Client, bot_id: str, generation: int) -> Done:
-    """A scheduled bot's next run starts from it."""
-    if await BotDirectory(client).kind(bot_id) == REALTIME:
+    """A scheduled bot's next run starts from it. A generation that does not exist stops no bot."""
+    kind = await BotDirectory(client).kind(bot_id)
+
+    def check() -> None:
+        store = open_store(settings)
+        try:
+            find(EntryLog(store, settings.state_bucket, bot_id), bot_id, generation)
+        finally:
+            store.close()
+
+    await asyncio.to_thread(check)
+    if kind == REALTIME:
         return await Lifecycle(client).rollback(bot_id, generation)
     if busy := await runs.running(client, bot_id):
         raise Conflict(f"{bot_id} is running ({busy[0].id}); wait for its end, or `durabot stop` it")
