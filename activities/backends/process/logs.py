@@ -14,53 +14,67 @@ LARGEST_TAIL_BYTES = 8 * 1024 * 1024
 
 
 async def follow_log(path: Path, over: Callable[[], Awaitable[bool]], tail: int) -> AsyncIterator[bytes]:
-    """Whole lines; ``tail`` below 0 means all that is there. Ends when ``over`` and nothing is left."""
-    position, rest = _begin(path, tail), b""
-    while True:
-        ended = await over()
-        while block := _read(path, position):
-            position += len(block)
-            lines = (rest + block).splitlines(keepends=True)
-            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
-            for line in lines:
-                yield line
-        if ended:
-            break
-        await asyncio.sleep(POLL_S)
+    """Whole lines; ``tail`` below 0 means all that is there. Ends when ``over`` and nothing is left.
+
+    The file is opened once: its end can still be read when the container has been removed meanwhile.
+    """
+    descriptor, position, rest = -1, 0, b""
+    try:
+        while True:
+            if descriptor < 0 and (descriptor := _open(path)) >= 0:
+                position = _begin(descriptor, tail)
+            ended = await over()
+            while descriptor >= 0 and (found := _read(descriptor, position)):
+                position, block = found
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    yield line + b"\n"
+            if ended:
+                break
+            await asyncio.sleep(POLL_S)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
     if rest:
         yield rest
 
 
-def _begin(path: Path, tail: int) -> int:
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return -1
+
+
+def _begin(descriptor: int, tail: int) -> int:
     """Where the last ``tail`` lines begin, or the first byte that is no hole."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return 0
-    try:
-        size = os.fstat(descriptor).st_size
-        try:
-            first = os.lseek(descriptor, 0, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            first = size
-        if tail < 0:
-            return first
-        start = max(first, size - LARGEST_TAIL_BYTES)
-        data = os.pread(descriptor, size - start, start)
-        lines = data.splitlines(keepends=True)
-        return start + len(data) - sum(map(len, lines[len(lines) - tail :] if tail else []))
-    finally:
-        os.close(descriptor)
+    size = os.fstat(descriptor).st_size
+    first = _data(descriptor, 0, size)
+    if tail < 0:
+        return first
+    start = max(first, size - LARGEST_TAIL_BYTES)
+    data = os.pread(descriptor, size - start, start)
+    # Of a last line without an end too.
+    end = len(data) - data.endswith(b"\n")
+    for _ in range(tail):
+        end = data.rfind(b"\n", 0, end)
+        if end < 0:
+            return start
+    return start + (end + 1 if tail else len(data))
 
 
-def _read(path: Path, position: int) -> bytes:
+def _read(descriptor: int, position: int) -> tuple[int, bytes] | None:
+    """A block and where it ends; None when there is no more."""
+    position = _data(descriptor, position, position)
+    block = os.pread(descriptor, BLOCK, position)
+    return (position + len(block), block) if block else None
+
+
+def _data(descriptor: int, position: int, default: int) -> int:
+    """The first byte from here on that is in no hole."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        return os.pread(descriptor, BLOCK, position)
-    finally:
-        os.close(descriptor)
+        return os.lseek(descriptor, position, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return default
