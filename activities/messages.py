@@ -21,6 +21,9 @@ HOST_STOPPED = "host_stopped"
 DEADLINE = "deadline"
 KILLED = "killed"
 REFUSED = "refused"
+# Told by workflows of containers that never were: no host took the start, or it was called off before.
+NOT_TAKEN = "not_taken"
+WITHDRAWN = "stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.s3_server import S3Server, free_ports
 from tests.support.stack import Stack
+from tests.support.temporal_server import TemporalServer
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,15 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """One real Temporal server for all tests of workflows; each uses its own task queue."""
+    server = TemporalServer(tmp_path_factory.mktemp("temporal"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

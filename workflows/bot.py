@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.bot_spec import REALTIME
@@ -26,8 +28,8 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=ids.BOT_WORKFLOW)
 class BotWorkflow:
-    """Updates answer when the thing is done. The workflow ends when the bot is deleted or cancelled; both
-    stop the bot with grace first."""
+    """Updates answer when the thing is done, or after a limit with what holds it up. The workflow ends when
+    the bot is deleted or the workflow cancelled; both stop the bot with grace first."""
 
     @workflow.init
     def __init__(self, given: BotInput) -> None:
@@ -38,6 +40,7 @@ class BotWorkflow:
         self._last_exit = given.last_exit
         self._phase = ""
         self._message = ""
+        self._shown = ("", "", "")
         self._host = given.spec.host
         self._current: ContainerRun | None = None
         self._running_since = 0.0
@@ -45,52 +48,105 @@ class BotWorkflow:
         # Raised to leave a backoff, and compared to see whether what runs is older than what was asked.
         self._wanted = 0
         self._served = 0
-        self._deleting = False
+        # Counts what a waiting start may answer with: it runs, it waits for storage, it ended.
         self._settled = 0
+        # Nothing runs and nothing will until somebody asks.
+        self._resting = False
+        # Rollbacks under way: nothing may run meanwhile, whatever else is asked.
+        self._holds = 0
+        self._deleting = False
+        # The end of the workflow, or of this run of it: updates have to answer.
+        self._closing = False
+        self._renewing = False
 
     @workflow.run
     async def run(self, given: BotInput) -> BotStatus:
         """The whole life, in its order."""
-        if self._spec.bot_type != REALTIME:
-            raise ApplicationError(
-                f"{self._spec.bot_id} is a {self._spec.bot_type} bot: it needs a schedule, not this workflow",
-                type="invalid_input",
-                non_retryable=True,
-            )
+        self._check_start()
         try:
             while not self._deleting:
                 if self._desired == messages.STOPPED:
-                    self._show(messages.STOPPED, self._stopped_message())
-                    self._settled += 1
-                    await workflow.wait_condition(lambda: self._desired != messages.STOPPED or self._deleting)
+                    await self._rest()
+                elif self._holds:
+                    self._show(messages.STOPPED, "waits for its state to be rolled back")
+                    await workflow.wait_condition(
+                        lambda: not self._holds or self._deleting or self._desired == messages.STOPPED
+                    )
                 elif self._next_start_at > workflow.now().timestamp() and self._wanted == self._served:
                     await self._back_off()
                 elif workflow.info().is_continue_as_new_suggested():
-                    await workflow.wait_condition(workflow.all_handlers_finished)
-                    workflow.continue_as_new(self._carried())
+                    await self._renew()
                 else:
                     await self._run_once()
         except asyncio.CancelledError:
+            self._closing = True
             self._show(messages.STOPPED, "cancelled")
+            await workflow.wait_condition(workflow.all_handlers_finished)
             raise
+        self._closing = True
         self._show(messages.DELETED, "deleted by an operator")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._status()
 
+    def _check_start(self) -> None:
+        bot_id, expected = self._spec.bot_id, ids.bot_workflow_id(self._spec.bot_id)
+        problem = ""
+        if not ids.is_bot_id(bot_id):
+            problem = f"{bot_id!r} is no bot id: letters, digits, - and _, at most 63"
+        elif self._spec.bot_type != REALTIME:
+            problem = f"{bot_id} is a {self._spec.bot_type} bot: it needs a schedule, not this workflow"
+        elif workflow.info().workflow_id != expected:
+            # Two workflows of one bot would run it twice.
+            problem = f"the workflow of bot {bot_id} has to have the id {expected}"
+        if problem:
+            raise ApplicationError(problem, type="invalid_input", non_retryable=True)
+
+    async def _rest(self) -> None:
+        self._next_start_at = 0
+        self._show(messages.STOPPED, self._stopped_message())
+        self._resting = True
+        await workflow.wait_condition(
+            lambda: self._desired != messages.STOPPED or self._deleting or self._may_renew()
+        )
+        self._resting = False
+        if self._desired == messages.STOPPED and not self._deleting:
+            workflow.continue_as_new(self._carried())
+
+    def _may_renew(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished()
+
+    async def _renew(self) -> None:
+        """Continue as new. A start that is waited for is answered before: no update outlives its run. A stop,
+        a deletion or a rollback comes first."""
+        self._show(messages.STARTING, f"start {self._starts + 1}: the workflow continues as new")
+        self._renewing = True
+        await workflow.wait_condition(
+            lambda: (
+                workflow.all_handlers_finished()
+                or self._desired == messages.STOPPED
+                or self._deleting
+                or self._holds > 0
+            )
+        )
+        self._renewing = False
+        if workflow.all_handlers_finished():
+            workflow.continue_as_new(self._carried())
+
     async def _run_once(self) -> None:
         self._served = self._wanted
         self._next_start_at = 0
-        self._starts += 1
-        self._show(messages.STARTING, f"start {self._starts}")
-        self._host = await place(self._spec.bot_id, self._spec.host, self._halting)
-        if not self._host:
+        number = self._starts + 1
+        if not self._spec.host:
+            self._show(messages.STARTING, f"start {number}: waits for a host that is ready")
+        host = await place(self._spec.bot_id, self._spec.host, self._halting)
+        if not host or self._halting():
             return
-        request = RunContainer(spec=self._spec, run_id=new_run_id())
-        self._current = ContainerRun(request, self._host)
-        self._show(messages.STARTING, f"start {self._starts} on host {self._host}")
-        begun = workflow.now().timestamp()
+        self._host = host
+        self._starts = number
+        self._current = ContainerRun(RunContainer(spec=self._spec, run_id=new_run_id()), host)
+        self._show(messages.STARTING, f"start {number} on host {host}")
         report = await self._current.run(self._halting)
-        cancelled, asked = self._current.cancelled, self._current.halted or self._halting()
+        cancelled, asked = self._current.cancelled, self._current.stopping
         self._current, self._running_since, self._last_exit = None, 0.0, report
         if cancelled:
             raise asyncio.CancelledError
@@ -98,12 +154,11 @@ class BotWorkflow:
             self._failures = 0
             return
         now = workflow.now().timestamp()
-        decision = restart.decide(
-            report, self._failures, now - (report.started_at or begun), workflow.random().random()
-        )
+        ran_s = restart.ran_seconds(report, now)
+        decision = restart.decide(report, self._failures, ran_s, workflow.random().random())
         self._failures = decision.failures
         self._next_start_at = now + decision.delay_s
-        text = f"{outcome.reason(report)}; start {self._starts + 1} in {decision.delay_s:.0f} s"
+        text = f"{outcome.reason(report)}; start {number + 1} in {decision.delay_s:.0f} s"
         self._show(messages.CRASH_LOOP if decision.crash_loop else messages.BACKOFF, text)
         self._settled += 1
 
@@ -116,7 +171,12 @@ class BotWorkflow:
         return "stopped by an operator; `durabot start` starts it"
 
     def _halting(self) -> bool:
-        return self._desired == messages.STOPPED or self._deleting or self._wanted != self._served
+        return (
+            self._desired == messages.STOPPED
+            or self._deleting
+            or self._holds > 0
+            or self._wanted != self._served
+        )
 
     async def _back_off(self) -> None:
         delay = self._next_start_at - workflow.now().timestamp()
@@ -135,13 +195,15 @@ class BotWorkflow:
         )
 
     def _show(self, phase: str, message: str) -> None:
-        """To the Web UI and to whoever asks; a search attribute costs a write, so only when it changes."""
-        if phase != self._phase:
+        """To the Web UI and to whoever asks; a search attribute costs a write, so only when one changes."""
+        shown = (phase, self._host or "none", self._spec.code_version or "none")
+        if shown != self._shown:
+            self._shown = shown
             workflow.upsert_search_attributes(
                 [
-                    attributes.PHASE.value_set(phase),
-                    attributes.HOST.value_set(self._host or "none"),
-                    attributes.CODE_VERSION.value_set(self._spec.code_version or "none"),
+                    attributes.PHASE.value_set(shown[0]),
+                    attributes.HOST.value_set(shown[1]),
+                    attributes.CODE_VERSION.value_set(shown[2]),
                 ]
             )
         self._phase, self._message = phase, message
@@ -173,7 +235,10 @@ class BotWorkflow:
     @workflow.signal(name=messages.CONTAINER_NEWS)
     def container_news(self, news: ContainerNews) -> None:
         """News of a container that is not the current one come late and mean nothing."""
-        if self._current is None or news.run_id != self._current.request.run_id or self._halting():
+        if self._current is None or news.run_id != self._current.request.run_id:
+            return
+        self._current.seen = True
+        if self._halting():
             return
         if news.phase == "running":
             if not self._running_since:
@@ -185,42 +250,58 @@ class BotWorkflow:
             return
         self._settled += 1
 
-    async def _answer_after_start(self) -> BotStatus:
+    def _refuse_when_over(self) -> None:
+        if self._deleting or self._closing:
+            raise ApplicationError(f"{self._spec.bot_id} ends: it was deleted or cancelled", type="conflict")
+
+    async def _started(self) -> BotStatus:
+        """Once it runs, or waits, or ended, or something else was asked; after the time-out, the status that
+        is returned says what holds it up."""
         settled = self._settled
-        # After the time-out, the status that is returned says what holds it up.
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._settled > settled and not self._halting(), timeout=policies.START_ANSWER
+                lambda: (
+                    (self._settled > settled and not self._halting())
+                    or self._desired == messages.STOPPED
+                    or self._deleting
+                    or self._closing
+                    or self._renewing
+                ),
+                timeout=policies.START_ANSWER,
             )
         return self._status()
+
+    async def _ended(self, over: Callable[[], bool]) -> bool:
+        """Wait for ``over``; False, and a message that says why, when the host does not answer in time."""
+        limit = self._spec.stop_grace_s + self._spec.sync_budget_s + policies.STOP_ANSWER.total_seconds()
+        try:
+            await workflow.wait_condition(over, timeout=timedelta(seconds=limit))
+        except TimeoutError:
+            self._show(messages.STOPPING, f"host {self._host} has not ended it yet; it is asked again")
+            return False
+        return True
+
+    def _show_stopping(self, message: str) -> None:
+        if self._current is not None:
+            self._show(messages.STOPPING, message)
 
     @workflow.update(name=messages.START)
     async def start(self, _: Empty) -> BotStatus:
         """Answers when the bot runs, or with what keeps it from running. One that runs is left alone."""
-        return await self._start()
-
-    async def _start(self) -> BotStatus:
         if self._current is not None and not self._halting():
-            if self._phase == messages.STARTING:
-                return await self._answer_after_start()
-            return self._status()
+            return await self._started() if self._phase == messages.STARTING else self._status()
         self._desired = messages.RUNNING
         self._failures = 0
         self._wanted += 1
-        return await self._answer_after_start()
+        return await self._started()
 
     @workflow.update(name=messages.STOP)
     async def stop(self, _: Empty) -> BotStatus:
-        """Answers when the bot's container is over and its state saved, or the saving has failed."""
-        return await self._stop()
-
-    async def _stop(self) -> BotStatus:
+        """Answers when the bot's container is over and its state saved, or the saving has failed; or when
+        somebody has started it again meanwhile."""
         self._desired = messages.STOPPED
-        if self._current is not None:
-            self._show(messages.STOPPING, f"stops with a grace of {self._spec.stop_grace_s:g} s")
-        await workflow.wait_condition(
-            lambda: self._phase == messages.STOPPED or self._desired != messages.STOPPED
-        )
+        self._show_stopping(f"stops with a grace of {self._spec.stop_grace_s:g} s")
+        await self._ended(lambda: self._resting or self._desired != messages.STOPPED or self._closing)
         return self._status()
 
     @workflow.update(name=messages.RESTART)
@@ -229,9 +310,8 @@ class BotWorkflow:
         self._desired = messages.RUNNING
         self._failures = 0
         self._wanted += 1
-        if self._current is not None:
-            self._show(messages.STOPPING, "restarts")
-        return await self._answer_after_start()
+        self._show_stopping("restarts")
+        return await self._started()
 
     @workflow.update(name=messages.CONFIGURE)
     async def configure(self, change: Configure) -> BotStatus:
@@ -239,51 +319,74 @@ class BotWorkflow:
         if change.spec == self._spec:
             return self._status()
         self._spec = change.spec
-        self._host = change.spec.host or self._host
         self._failures = 0
         if self._desired == messages.STOPPED:
-            self._show(messages.STOPPED, "stopped; a new description waits for the next start")
+            if self._resting:
+                self._show(messages.STOPPED, "stopped; a new description waits for the next start")
             return self._status()
         self._wanted += 1
-        if self._current is not None:
-            self._show(messages.STOPPING, f"restarts with version {change.spec.code_version}")
-        return await self._answer_after_start()
-
-    @configure.validator
-    def _check_configure(self, change: Configure) -> None:
-        if change.spec.bot_id != self._spec.bot_id or change.spec.bot_type != REALTIME:
-            raise ApplicationError(
-                f"{change.spec.bot_id} ({change.spec.bot_type}) is not this bot, {self._spec.bot_id}",
-                type="invalid_input",
-            )
+        self._show_stopping(f"restarts with version {change.spec.code_version}")
+        return await self._started()
 
     @workflow.update(name=messages.ROLLBACK)
     async def rollback(self, change: Rollback) -> BotStatus:
-        """Stop with grace, append the old generation as the newest, start again if it ran."""
-        before = self._desired
-        await self._stop()
+        """Stop with grace, append the old generation as the newest, start again if it shall run. A rollback
+        that fails leaves the state as it was, and the bot starts again all the same."""
+        self._holds += 1
+        self._show_stopping(f"stops, for its state to go back to generation {change.generation}")
         try:
+            if not await self._ended(lambda: self._current is None):
+                raise ApplicationError(f"not rolled back: {self._message}", type="conflict")
             await self._roll_back(change.generation)
         finally:
             # Also after a failure: what an operator asked for must not cost the bot its running.
-            status = self._status() if before == messages.STOPPED else await self._start()
-        return status
+            self._holds -= 1
+            self._wanted += 1
+            self._failures = 0
+            if self._desired != messages.STOPPED:
+                await self._started()
+        return self._status()
 
     async def _roll_back(self, generation: int) -> None:
-        await workflow.execute_activity(
-            ROLLBACK_STATE,
-            RollbackState(
-                bot_id=self._spec.bot_id, generation=generation, run_id=new_run_id()
-            ),
-            result_type=RolledBack,
-            start_to_close_timeout=policies.ROLLBACK_TIMEOUT,
-            retry_policy=policies.SHORT_RETRY,
-            summary=f"roll the state back to generation {generation}",
-        )
+        try:
+            await workflow.execute_activity(
+                ROLLBACK_STATE,
+                RollbackState(bot_id=self._spec.bot_id, generation=generation, run_id=new_run_id()),
+                result_type=RolledBack,
+                schedule_to_close_timeout=policies.ROLLBACK_TIMEOUT,
+                retry_policy=policies.SHORT_RETRY,
+                summary=f"roll the state back to generation {generation}",
+            )
+        except ActivityError as error:
+            cause: BaseException | None = error.cause
+            if isinstance(cause, ActivityTimeout) and cause.cause is not None:
+                cause = cause.cause
+            kind = cause.type if isinstance(cause, ApplicationError) else None
+            raise ApplicationError(f"not rolled back: {cause}", type=kind or "conflict") from error
 
     @workflow.update(name=messages.DELETE)
     async def delete(self, _: Empty) -> BotStatus:
         """Stop with grace and end the workflow; state, logs and code stay in the store."""
         self._deleting = True
-        await workflow.wait_condition(lambda: self._current is None)
+        self._show_stopping("stops, to be deleted")
+        await self._ended(lambda: self._closing)
         return self._status()
+
+    @start.validator
+    @stop.validator
+    @restart.validator
+    def _check_not_over(self, _: Empty) -> None:
+        self._refuse_when_over()
+
+    @rollback.validator
+    def _check_rollback(self, change: Rollback) -> None:
+        self._refuse_when_over()
+
+    @configure.validator
+    def _check_configure(self, change: Configure) -> None:
+        self._refuse_when_over()
+        if change.spec.bot_id != self._spec.bot_id or change.spec.bot_type != REALTIME:
+            raise ApplicationError(
+                f"{change.spec.bot_id} ({change.spec.bot_type}) is not this bot, {self._spec.bot_id}",
+                type="invalid_input",
+            )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import (
         LOST,
+        NOT_TAKEN,
         PLACE_BOT,
         REFUSED,
         RUN_CONTAINER,
         STOP_CONTAINER,
+        WITHDRAWN,
         ExitReport,
         PlaceBot,
         Placement,
@@ -40,6 +43,8 @@ async def place(bot_id: str, host: str, halting: Callable[[], bool]) -> str:
     await workflow.wait_condition(lambda: handle.done() or halting())
     if not handle.done():
         handle.cancel()
+        with contextlib.suppress(ActivityError):
+            await handle
         return ""
     return (await handle).host
 
@@ -50,19 +55,21 @@ def new_run_id() -> str:
 
 
 class ContainerRun:
-    """One container's life. ``halt`` asks for a graceful stop; ``run`` returns its report all the same."""
+    """One container's life. It is stopped with grace once ``halting`` says so or the workflow is cancelled;
+    ``run`` returns its report all the same."""
 
     def __init__(self, request: RunContainer, host: str) -> None:
         self.request = request
         self.host = host
-        self.halted = False
+        # A stop was asked for before the end was known.
+        self.stopping = False
         self.cancelled = False
+        # The host has told of this container: it exists there, and only the host can say when it is over.
+        self.seen = False
+        self._rounds = 0
+        self._withdrawn = False
 
-    def halt(self) -> None:
-        """Stop with grace; may be asked any number of times."""
-        self.halted = True
-
-    async def run(self, halting: Callable[[], bool] | None = None) -> ExitReport:
+    async def run(self, halting: Callable[[], bool]) -> ExitReport:
         """Returns when the container is over and its report is here, also when the workflow is cancelled:
         then ``cancelled`` is set, and the caller raises after it has noted the report."""
         queue = ids.host_task_queue(workflow.info().task_queue, self.host)
@@ -73,41 +80,58 @@ class ContainerRun:
             result_type=ExitReport,
             task_queue=queue,
             activity_id=self.request.container,
+            schedule_to_start_timeout=policies.QUERY_START_TIMEOUT if query else None,
             start_to_close_timeout=policies.RUN_FOREVER,
             heartbeat_timeout=policies.RUN_HEARTBEAT,
             retry_policy=policies.QUERY_RETRY if query else policies.RUN_RETRY,
+            # What a host has taken ends with its report, whoever cancels: else its end would be lost.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{'query' if query else 'run'} in {self.request.container} on {self.host}",
         )
-
-        def must_halt() -> bool:
-            return self.halted or (halting is not None and halting())
-
-        tries = 0
         while not handle.done():
             try:
-                await workflow.wait_condition(lambda: handle.done() or must_halt())
-                if handle.done():
-                    break
-                tries += 1
-                await self._stop(queue)
-                await workflow.wait_condition(handle.done, timeout=policies.STOP_SETTLE)
-            except TimeoutError:
-                if tries > 1:
-                    # Nothing to stop and nothing reported: the start itself has not happened yet.
-                    handle.cancel()
+                await workflow.wait_condition(lambda: handle.done() or self.cancelled or halting())
+                if not handle.done():
+                    await self._halt(handle, queue)
             except (asyncio.CancelledError, ActivityError) as error:
-                if is_cancelled_exception(error):
-                    self.cancelled = self.halted = True
-                else:
-                    # A host that cannot stop it now is asked again; its error is in the history.
-                    await workflow.sleep(policies.STOP_SETTLE)
+                if not is_cancelled_exception(error):
+                    raise
+                self.cancelled = True
         return await self._report(handle)
+
+    async def _halt(self, handle: workflow.ActivityHandle[ExitReport], queue: str) -> None:
+        """One round: have the host stop the container, and give the report a moment to come."""
+        self.stopping = True
+        self._rounds += 1
+        try:
+            await self._stop(queue)
+        except ActivityError as error:
+            if is_cancelled_exception(error) and not self.cancelled and _workflow_cancelled():
+                raise
+            if _never_taken(error):
+                self._withdraw(handle)
+            else:
+                # A host that cannot stop it now is asked again; its error is in the history.
+                await workflow.sleep(policies.STOP_SETTLE)
+            return
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(handle.done, timeout=policies.STOP_SETTLE)
+        if not handle.done() and self._rounds > 1:
+            # Twice there was nothing to stop and nothing was reported: the start has not happened yet.
+            self._withdraw(handle)
+
+    def _withdraw(self, handle: workflow.ActivityHandle[ExitReport]) -> None:
+        """Ends a start that no host has taken. For one that was taken the server goes on waiting."""
+        if not self._withdrawn:
+            self._withdrawn = True
+            handle.cancel()
 
     async def _stop(self, queue: str) -> None:
         await workflow.execute_activity(
             STOP_CONTAINER,
             StopContainer(container=self.request.container),
             task_queue=queue,
+            schedule_to_start_timeout=None if self.seen else policies.STOP_PICKUP,
             start_to_close_timeout=policies.STOP_TIMEOUT,
             heartbeat_timeout=policies.STOP_HEARTBEAT,
             retry_policy=policies.STOP_RETRY,
@@ -122,10 +146,21 @@ class ContainerRun:
             if isinstance(cause, ApplicationError):
                 kind = REFUSED if cause.non_retryable else cause.type or "error"
                 message = cause.message
+            elif _never_taken(error):
+                kind, message = NOT_TAKEN, f"host {self.host} did not take it in time; is its worker running?"
             elif isinstance(cause, ActivityTimeout):
                 kind, message = LOST, f"the host {self.host} no longer reports this container"
             else:
-                kind, message = "stopped", "stopped before it started"
+                kind, message = WITHDRAWN, f"stopped before host {self.host} had started it"
             return ExitReport(
                 run_id=self.request.run_id, container=self.request.container, cause=kind, message=message
             )
+
+
+def _workflow_cancelled() -> bool:
+    return workflow.cancellation_reason() is not None
+
+
+def _never_taken(error: ActivityError) -> bool:
+    cause = error.cause
+    return isinstance(cause, ActivityTimeout) and cause.type is TimeoutType.SCHEDULE_TO_START

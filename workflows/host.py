@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, CancelledError
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import HOST_BEAT, HostBeat
@@ -15,12 +13,11 @@ with workflow.unsafe.imports_passed_through():
 READY = "Ready"
 LOST = "Lost"
 WAITING = "Waiting"
-DAY = timedelta(days=1)
 
 
 @workflow.defn(name=ids.HOST_WORKFLOW)
 class HostWorkflow:
-    """Phase Ready while the worker beats, Lost when it stopped beating. Never ends by itself."""
+    """Phase Ready while the worker beats, Lost when it stopped beating. Ends only when it is cancelled."""
 
     @workflow.init
     def __init__(self, given: HostInput) -> None:
@@ -38,12 +35,14 @@ class HostWorkflow:
                     HOST_BEAT,
                     HostBeat(host=given.host),
                     task_queue=queue,
-                    start_to_close_timeout=DAY,
+                    start_to_close_timeout=policies.HOST_BEAT_TIMEOUT,
                     heartbeat_timeout=policies.HOST_HEARTBEAT,
                     retry_policy=policies.HOST_BEAT_RETRY,
                     summary=f"heartbeat of host {given.host}",
                 )
-            except ActivityError:
+            except ActivityError as error:
+                if isinstance(error.cause, CancelledError) and workflow.cancellation_reason() is not None:
+                    raise
                 self._show(LOST, "its worker is gone; bots there go on, and are adopted when it is back")
                 await workflow.sleep(policies.HOST_BEAT_PAUSE)
         workflow.continue_as_new(given)

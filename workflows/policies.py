@@ -17,6 +17,9 @@ RUN_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=
 STOP_TIMEOUT = timedelta(hours=2)
 STOP_HEARTBEAT = timedelta(seconds=20)
 STOP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
+# A host that takes no stop in this time has no worker. If nothing was ever heard of the container, its start
+# is called off; else the stop waits for the host.
+STOP_PICKUP = timedelta(minutes=1)
 # After a stop returned, the container's end is reported by the watcher within a moment.
 STOP_SETTLE = timedelta(seconds=10)
 
@@ -24,6 +27,7 @@ SHORT_TIMEOUT = timedelta(seconds=20)
 SHORT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=20)
 )
+# With all retries: the bot is stopped meanwhile.
 ROLLBACK_TIMEOUT = timedelta(minutes=2)
 
 # A query that nobody started in this time has no caller any more.
@@ -37,6 +41,11 @@ QUERY_MARGIN = timedelta(seconds=60)
 HOST_HEARTBEAT = timedelta(seconds=15)
 HOST_BEAT_RETRY = RetryPolicy(maximum_attempts=1)
 HOST_BEAT_PAUSE = timedelta(seconds=1)
+# The beat itself returns a little sooner, see activities/hosts.py.
+HOST_BEAT_TIMEOUT = timedelta(days=1)
 
 # `start` and `restart` answer when the bot runs, or after this with what holds it up.
 START_ANSWER = timedelta(seconds=30)
+# `stop`, `delete` and `rollback` wait this long beyond the bot's own grace and sync budget, then answer with
+# what holds them up; the stopping goes on.
+STOP_ANSWER = timedelta(seconds=30)

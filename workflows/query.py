@@ -7,13 +7,12 @@ import asyncio
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import ExitReport, QueryResult, RunContainer
+    from activities.messages import NOT_TAKEN, ExitReport, QueryResult, RunContainer
     from activities.query_answer import NoAnswer, parse_answer
-    from workflows import ids, outcome
+    from workflows import ids, outcome, policies
     from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.deadline import Deadline
     from workflows.messages import QueryInput
-    from workflows.policies import QUERY_MARGIN
 
 
 @workflow.defn(name=ids.QUERY_WORKFLOW)
@@ -23,17 +22,21 @@ class QueryWorkflow:
     @workflow.run
     async def run(self, given: QueryInput) -> QueryResult:
         """The result file counts even when the exit code is not 0."""
-        host = await place(given.spec.bot_id, given.spec.host, lambda: False)
-        request = RunContainer(spec=given.spec, run_id=new_run_id(), query=given.query)
-        container = ContainerRun(request, host)
-        workflow.set_current_details(f"{given.query.path} on host {host}")
-        deadline = Deadline(given.query.timeout_s + QUERY_MARGIN.total_seconds())
+        query = given.query
+        deadline = Deadline(query.timeout_s + policies.QUERY_MARGIN.total_seconds())
         try:
+            host = await place(given.spec.bot_id, given.spec.host, deadline.passed)
+            if not host:
+                return QueryResult(status="timeout", error="no host is ready to run the query")
+            container = ContainerRun(RunContainer(spec=given.spec, run_id=new_run_id(), query=query), host)
+            workflow.set_current_details(f"{query.path} on host {host}")
             report = await container.run(deadline.passed)
         finally:
             deadline.cancel()
         if container.cancelled:
             raise asyncio.CancelledError
+        if container.stopping and not report.query_result and not report.query_result_key:
+            return QueryResult(status="timeout", error=f"the query did not end within {query.timeout_s:g} s")
         return answer(report)
 
 
@@ -42,7 +45,7 @@ def answer(report: ExitReport) -> QueryResult:
     if report.query_result_key:
         return QueryResult(status="ok", data_key=report.query_result_key)
     if not report.query_result:
-        if report.cause == "timeout":
+        if report.cause in ("timeout", NOT_TAKEN):
             return QueryResult(status="timeout", error=report.message or "the query took too long")
         return QueryResult(status="error", error=f"the query left no result: {outcome.reason(report)}")
     try:

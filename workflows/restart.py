@@ -23,6 +23,13 @@ class RestartDecision:
     crash_loop: bool
 
 
+def ran_seconds(report: ExitReport, now: float) -> float:
+    """How long user code ran, 0 if none did. Of a report that came late only its own instants count."""
+    if report.started_at <= 0:
+        return 0
+    return max(0, (report.finished_at or now) - report.started_at)
+
+
 def decide(report: ExitReport, failures: int, ran_s: float, chance: float) -> RestartDecision:
     """``failures`` counts the ends before this one since the bot last ran stably; ``chance`` is in [0, 1).
 

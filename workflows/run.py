@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.bot_spec import SCHEDULED
     from activities.messages import DEADLINE, ExitReport, RunContainer
     from workflows import attributes, ids, messages, outcome
     from workflows.container_run import ContainerRun, new_run_id, place
@@ -25,12 +26,19 @@ class RunWorkflow:
         self._current: ContainerRun | None = None
         self._phase = ""
         self._message = ""
+        self._shown = ("", "")
         self._attempt = 0
         self._last: ExitReport | None = None
 
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:
         """Once user code has started, only ``max_attempts`` of the spec allows another start."""
+        if self._spec.bot_type != SCHEDULED:
+            raise ApplicationError(
+                f"{self._spec.bot_id} is a {self._spec.bot_type} bot; a run needs bot_type scheduled",
+                type="invalid_input",
+                non_retryable=True,
+            )
         while True:
             self._attempt += 1
             report, late = await self._once()
@@ -54,9 +62,7 @@ class RunWorkflow:
 
     async def _once(self) -> tuple[ExitReport, bool]:
         host = await place(self._spec.bot_id, self._spec.host, lambda: False)
-        self._current = ContainerRun(
-            RunContainer(spec=self._spec, run_id=new_run_id()), host
-        )
+        self._current = ContainerRun(RunContainer(spec=self._spec, run_id=new_run_id()), host)
         self._show(messages.STARTING, f"attempt {self._attempt} on host {host}")
         deadline = Deadline(self._spec.timeout_s)
         try:
@@ -67,17 +73,18 @@ class RunWorkflow:
             self._last = report
             self._show(messages.STOPPED, f"cancelled; {outcome.reason(report)}")
             raise asyncio.CancelledError
-        return report, deadline.passed()
+        return report, self._current.stopping
 
     def _success(self, report: ExitReport) -> str:
         seconds = report.durations.get("run", 0)
         return f"ran {seconds:.1f} s; state generation {report.generation_after}"
 
     def _show(self, phase: str, message: str) -> None:
-        if phase != self._phase:
-            host = self._current.host if self._current else "none"
+        shown = (phase, self._current.host if self._current else "none")
+        if shown != self._shown:
+            self._shown = shown
             workflow.upsert_search_attributes(
-                [attributes.PHASE.value_set(phase), attributes.HOST.value_set(host)]
+                [attributes.PHASE.value_set(shown[0]), attributes.HOST.value_set(shown[1])]
             )
         self._phase, self._message = phase, message
         workflow.set_current_details(f"**{phase}**: {message}")
@@ -87,6 +94,7 @@ class RunWorkflow:
         """News of a container that is not the current one come late and mean nothing."""
         if self._current is None or news.run_id != self._current.request.run_id:
             return
+        self._current.seen = True
         if news.phase == "waiting_for_storage":
             self._show(messages.WAITING_FOR_STORAGE, news.message)
         elif news.phase == "running":

@@ -55,7 +55,7 @@ class Lifecycle:
     async def stop(self, bot_id: str) -> Done:
         """With grace. A scheduled bot is paused, and what it is running is stopped too."""
         if await self._directory.kind(bot_id) == REALTIME:
-            return _told(await self._update(bot_id, messages.STOP))
+            return _told(_reached(messages.STOPPED, await self._update(bot_id, messages.STOP)))
         await self.pause(bot_id, "stopped by an operator")
         stopped = await self._cancel_runs(bot_id)
         return Done(bot_id=bot_id, message=f"its schedule is paused; {stopped} run(s) were stopped")
@@ -69,7 +69,7 @@ class Lifecycle:
     async def delete(self, bot_id: str) -> Done:
         """Stop with grace and forget the bot; its state, logs and code stay in the store."""
         if await self._directory.kind(bot_id) == REALTIME:
-            await self._update(bot_id, messages.DELETE)
+            _reached(messages.DELETED, await self._update(bot_id, messages.DELETE))
             return Done(bot_id=bot_id, message="deleted; its state and logs stay in the store")
         await self.pause(bot_id, "is being deleted")
         stopped = await self._cancel_runs(bot_id)
@@ -159,6 +159,13 @@ class Lifecycle:
                 with contextlib.suppress(WorkflowFailureError):
                     await handle.result(follow_runs=False)
         return len(busy)
+
+
+def _reached(phase: str, status: BotStatus) -> BotStatus:
+    """``Conflict`` when the host has not answered in time, or somebody asked for something else meanwhile."""
+    if status.phase != phase:
+        raise Conflict(f"bot {status.spec.bot_id} is not yet {phase}; {status.phase}: {status.message}")
+    return status
 
 
 def _told(status: BotStatus) -> Done:
