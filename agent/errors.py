@@ -39,6 +39,12 @@ class StateTooLarge(AgentError):
     code = "state_too_large"
 
 
+class StateUnreadable(AgentError):
+    """Something in the state belongs to another user and is closed to the agent."""
+
+    code = "state_unreadable"
+
+
 class SnapshotUnstable(AgentError):
     """A file changed during every attempt to read it, so no consistent copy of it could be taken."""
 

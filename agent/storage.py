@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from agent import contract as contracts
 from agent import runtimes
+from agent.clear_directory import clear
 from agent.code import extract
 from agent.contract import Contract
 from agent.errors import ConfigurationError, ObjectMissing
@@ -56,12 +56,7 @@ class Storage:
         if not anew and complete.is_file() and complete.read_text() == key:
             return
         complete.unlink(missing_ok=True)
-        root.mkdir(parents=True, exist_ok=True)
-        for path in root.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        clear(root)
         archive = Path(self._options.run_dir) / "code.zip"
         archive.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
+from agent.clear_directory import clear
 from agent.statelog.packs import PackReader
 from agent.statelog.snapshot import stays_inside
 from agent.statelog.tree import Node
-
-
-def clear(root: Path) -> None:
-    """Empty the directory, which may be a mount point and so stays itself."""
-    root.mkdir(parents=True, exist_ok=True)
-    for entry in list(os.scandir(root)):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            Path(entry.path).unlink()
 
 
 def write(root: Path, nodes: list[Node], packs: PackReader) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.errors import SnapshotUnstable, StateTooLarge
+from agent.errors import SnapshotUnstable, StateTooLarge, StateUnreadable
 from agent.statelog.packs import CHUNK_BYTES, PackWriter
 from agent.statelog.tree import Node
 
@@ -31,6 +33,16 @@ class Snapshot:
     stats: dict[str, Stat]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One file as it was at one instant: ``size`` bytes. ``at_rest`` tells that its status did not change."""
+
+    status: os.stat_result
+    size: int
+    digests: list[str]
+    at_rest: bool
+
+
 def key_of(status: os.stat_result) -> Stat:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
@@ -41,8 +53,24 @@ def take(
     """Read what the stat cache does not vouch for; chunks go to ``packs`` as they are read.
 
     Raises ``StateTooLarge`` before anything is read, and ``SnapshotUnstable`` for a file that changes
-    during every attempt. Sockets, fifos, devices and links that leave the state are left out.
+    during every attempt. Sockets, fifos, devices and links that leave the state are left out. What was
+    listed and then gone may have got another name that the list does not have: then all is looked at again.
     """
+    for _ in range(READ_ATTEMPTS - 1):
+        taken, vanished = _take(root, previous, stats, packs, max_bytes)
+        if not vanished:
+            break
+    else:
+        # A bot that makes and removes files all the time: what is there now is a state like any other.
+        taken, _ = _take(root, previous, stats, packs, max_bytes)
+    return taken
+
+
+def _take(
+    root: Path, previous: Mapping[str, Node], stats: Mapping[str, Stat], packs: PackWriter, max_bytes: int
+) -> tuple[Snapshot, bool]:
+    """Also whether something was gone before it could be read."""
+    vanished = False
     found = list(_scan(root))
     total = sum(status.st_size for _, status in found if stat.S_ISREG(status.st_mode))
     if total > max_bytes:
@@ -55,7 +83,12 @@ def take(
         if stat.S_ISDIR(status.st_mode):
             nodes.append(Node(path=path, kind="d", mode=mode, mtime_ns=0))
         elif stat.S_ISLNK(status.st_mode):
-            target = str((root / path).readlink())
+            try:
+                target = str((root / path).readlink())
+            except OSError:
+                # Gone, or something else by now.
+                vanished = True
+                continue
             if stays_inside(path, target):
                 nodes.append(Node(path=path, kind="l", mode=0o777, mtime_ns=0, target=target))
         elif (known := previous.get(path)) and known.kind == "f" and stats.get(path) == key_of(status):
@@ -64,53 +97,119 @@ def take(
         else:
             started = time.time_ns()
             try:
-                read, digests = _read(root / path, packs)
-            except FileNotFoundError:
+                read = _read(root / path, packs)
+            except (FileNotFoundError, NotADirectoryError):
+                vanished = True
                 continue
-            if max(read.st_mtime_ns, read.st_ctime_ns) + RACY_NS < started:
-                kept[path] = key_of(read)
-            pending.append((len(nodes), digests))
-            nodes.append(Node(path=path, kind="f", mode=mode, mtime_ns=read.st_mtime_ns, size=read.st_size))
+            if read.at_rest and max(read.status.st_mtime_ns, read.status.st_ctime_ns) + RACY_NS < started:
+                kept[path] = key_of(read.status)
+            pending.append((len(nodes), read.digests))
+            mtime_ns = read.status.st_mtime_ns
+            nodes.append(Node(path=path, kind="f", mode=mode, mtime_ns=mtime_ns, size=read.size))
     packs.flush()
     for index, digests in pending:
         nodes[index] = replace(nodes[index], chunks=tuple(packs.place(digest) for digest in digests))
-    return Snapshot(nodes, total, kept)
+    return Snapshot(nodes, total, kept), vanished
 
 
 def stays_inside(path: str, target: str) -> bool:
-    """Whether a link at ``path`` (relative to the state) points into the state."""
+    """Whether a link at ``path`` (relative to the state) points into the state, as far as its text tells."""
     if not target or target.startswith("/"):
         return False
-    return not posixpath.normpath(posixpath.join(posixpath.dirname(path), target)).startswith("..")
+    end = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    return end != ".." and not end.startswith("../")
 
 
-def _scan(root: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    try:
-        entries = sorted(os.scandir(root / below), key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        path = f"{below}/{entry.name}" if below else entry.name
+def _scan(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every entry that can be kept, parents first; not recursive, for a tree may be deeper than our stack."""
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
         try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
+            with _readable(root / below, os.O_DIRECTORY) as descriptor:
+                entries = sorted(os.listdir(descriptor))  # noqa: PTH208 - pathlib knows no descriptors
+                found = [(name, _status(name, descriptor)) for name in entries]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not below:
+                # Must not pass for a state without files.
+                raise StateUnreadable(f"the state directory {root} is gone") from error
             continue
-        if stat.S_ISDIR(status.st_mode):
-            yield path, status
-            yield from _scan(root, path)
-        elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-            yield path, status
+        for name, status in found:
+            path = f"{below}/{name}" if below else name
+            if status is None:
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                yield path, status
+                waiting.append(path)
+            elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                yield path, status
 
 
-def _read(path: Path, packs: PackWriter) -> tuple[os.stat_result, list[str]]:
+def _status(name: str, directory: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _readable(path: Path, flags: int) -> Iterator[int]:
+    """Opened for reading. What a bot closed to itself belongs to us all the same: it is opened for a moment.
+
+    Never waits for the other end of a fifo that took a file's place.
+    """
+    flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except PermissionError:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        try:
+            path.chmod(mode | (0o700 if flags & os.O_DIRECTORY else 0o400))
+            try:
+                descriptor = os.open(path, flags)
+            finally:
+                path.chmod(mode)
+        except PermissionError as error:
+            raise StateUnreadable(f"{path.name} in the state cannot be read: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, packs: PackWriter) -> Reading:
+    """A copy of one instant.
+
+    A file that only grows is never at rest: what two readings in a row found alike is such a copy,
+    too. Both must be of one length, which is the one of the first reading.
+    """
+    length, last = -1, [""]
     for _ in range(READ_ATTEMPTS):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            before = os.fstat(descriptor)
-            digests = []
-            while block := file.read(CHUNK_BYTES):
-                digests.append(packs.add(block))
-            after = os.fstat(descriptor)
-        if key_of(before) == key_of(after):
-            return after, digests
+        try:
+            with _readable(path, 0) as descriptor:
+                before = os.fstat(descriptor)
+                if not stat.S_ISREG(before.st_mode):
+                    raise FileNotFoundError(path)
+                if length < 0 or before.st_size < length:
+                    length, last = before.st_size, [""]
+                digests = list(_digests(descriptor, length, packs))
+                after = os.fstat(descriptor)
+        except OSError as error:
+            # A link took its place.
+            if error.errno == errno.ELOOP:
+                raise FileNotFoundError(path) from error
+            raise
+        if key_of(before) == key_of(after) and before.st_size == length:
+            return Reading(after, length, digests, True)
+        if digests == last and after.st_size >= length:
+            return Reading(before, length, digests, False)
+        # One that came to rest meanwhile is read as a whole.
+        length, last = (-1, [""]) if key_of(before) == key_of(after) else (length, digests)
     raise SnapshotUnstable(f"{path.name} changed during {READ_ATTEMPTS} attempts to read it")
+
+
+def _digests(descriptor: int, length: int, packs: PackWriter) -> Iterator[str]:
+    done = 0
+    while done < length and (block := os.pread(descriptor, min(CHUNK_BYTES, length - done), done)):
+        done += len(block)
+        yield packs.add(block)
