@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import tarfile
 import zlib
@@ -27,7 +28,7 @@ def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: P
     try:
         with tarfile.open(scratch, "r:gz") as archive:
             _unpack(archive, root, key, max_bytes)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except (tarfile.TarError, KeyError, zlib.error, EOFError, OSError) as error:
         raise RestoreFailed(f"legacy state {key} cannot be read: {error}") from error
     finally:
         scratch.unlink(missing_ok=True)
@@ -37,30 +38,39 @@ def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: P
 def _unpack(archive: tarfile.TarFile, root: Path, key: str, max_bytes: int) -> None:
     total = 0
     links: list[tuple[Path, str]] = []
+    directories: list[tuple[Path, int]] = []
     for member in archive:
         name = posixpath.normpath(member.name)
-        if name.startswith(("/", "..")):
+        if name.startswith(("/", "../")) or name == "..":
             raise RestoreFailed(f"legacy state {key} names a path outside the state: {member.name!r}")
         if name == ".":
             continue
         path = root / name
         if member.isdir():
             path.mkdir(parents=True, exist_ok=True)
-        elif member.isreg():
-            total += member.size
-            if total > max_bytes:
-                raise RestoreFailed(f"legacy state {key} is over the limit of {max_bytes} bytes")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            directories.append((path, member.mode & 0o777))
+        elif member.isreg() or member.islnk():
+            # A hard link becomes a file of its own: extractfile finds the content that it shares.
             source = archive.extractfile(member)
             if source is None:
                 raise RestoreFailed(f"legacy state {key}: {member.name!r} has no content")
-            with source, path.open("wb") as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            with source, path.open("xb") as file:
                 while block := source.read(1 << 20):
+                    total += len(block)
+                    if total > max_bytes:
+                        raise RestoreFailed(f"legacy state {key} is over the limit of {max_bytes} bytes")
                     file.write(block)
             path.chmod(member.mode & 0o777)
+            os.utime(path, (member.mtime, member.mtime))
         elif member.issym() and stays_inside(name, member.linkname):
             links.append((path, member.linkname))
     # Links come last, so that no member can be written through one.
     for path, target in links:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         path.symlink_to(target)
+    # Later still: what is closed to writing could not be filled. The last word on a directory counts.
+    for path, mode in dict(directories).items():
+        path.chmod(mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from contextlib import closing
 from pathlib import Path
@@ -69,3 +70,26 @@ def test_a_bad_archive_stops_the_start(
             log.start()
         assert EntryLog(store, BUCKET, bot_id).head() is None
         assert not (tmp_path / "outside").exists()
+
+
+def test_hard_links_modes_times_and_odd_names_of_an_archive_are_kept(
+    s3_server: S3Server, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    (source / "closed").mkdir(parents=True)
+    (source / "closed" / "key").write_text("value")
+    (source / "..data").write_text("dots")
+    os.link(source / "..data", source / "hard")
+    os.utime(source / "closed" / "key", (1000, 1000))
+    (source / "closed").chmod(0o500)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        tar.add(source, arcname=".")
+    bot_id = f"bot-{uuid4().hex}"
+    with closing(s3_server.store()) as store:
+        store.put(BUCKET, f"{bot_id}/state.tar.gz", buffer.getvalue())
+        StateLog(store, BUCKET, bot_id, tmp_path / "state", tmp_path / "cache", "run", 1 << 20).start()
+    state = tmp_path / "state"
+    assert (state / "hard").read_text() == (state / "..data").read_text() == "dots"
+    assert (state / "closed").stat().st_mode & 0o777 == 0o500
+    assert (state / "closed" / "key").stat().st_mtime == 1000
