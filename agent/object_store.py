@@ -10,6 +10,7 @@ import base64
 import hashlib
 import http.client
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from agent.errors import ObjectMissing, PreconditionFailed, StoreRefused, StoreU
 # Losers of a conditional write on SeaweedFS wait up to 3 s, so a shorter limit would turn a clear
 # conflict into an unclear failure.
 TIMEOUT_SECONDS = 20.0
+# A connection that was silent for longer may have been closed by the server at any moment.
+REUSED_SECONDS = 3.0
 DOWNLOAD_BLOCK = 1 << 20
 
 
@@ -44,6 +47,7 @@ class ObjectStore:
         self._timeout = timeout
         self._tls = ssl.create_default_context() if secure else None
         self._connection: http.client.HTTPConnection | None = None
+        self._used = 0.0
 
     def get(self, bucket: str, key: str) -> bytes:
         """The whole object; ``ObjectMissing`` when there is none."""
@@ -65,7 +69,8 @@ class ObjectStore:
             try:
                 stored = self.get(bucket, key)
             except ObjectMissing:
-                raise failure from None
+                # Refused though nothing is there: two writers at once may both be turned away (409).
+                raise StoreUnavailable(f"object {bucket}/{key}: not written: {failure}") from failure
             if stored != data:
                 raise PreconditionFailed(f"object {bucket}/{key} was written by another writer") from failure
 
@@ -186,6 +191,10 @@ class ObjectStore:
             raise StoreUnavailable(f"object store {self._endpoint}: {error!r}") from error
 
     def _connect(self) -> http.client.HTTPConnection:
+        silent = time.monotonic() - self._used
+        self._used += silent
+        if silent > REUSED_SECONDS:
+            self.close()
         if self._connection is None:
             if self._tls is not None:
                 self._connection = http.client.HTTPSConnection(
@@ -209,6 +218,7 @@ def _failure(
         return ObjectMissing(text)
     if status in (409, 412):
         return PreconditionFailed(text)
-    if status >= 500 or status in (408, 429):
+    # A clock that is wrong now may be set right; a wrong key stays wrong.
+    if status >= 500 or status in (408, 429) or detail == "RequestTimeTooSkewed":
         return StoreUnavailable(text)
     return StoreRefused(text)
