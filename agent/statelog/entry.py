@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from agent.errors import PreconditionFailed, RestoreFailed
+from agent.errors import ObjectMissing, PreconditionFailed, RestoreFailed
 from agent.object_store import ObjectStore
 
 CLAIM = "claim"
@@ -58,9 +58,18 @@ class EntryLog:
         """One entry; ``RestoreFailed`` when it is there but cannot be understood."""
         data = self._store.get(self._bucket, self._key(generation))
         try:
-            return Entry(**json.loads(data))
-        except (ValueError, TypeError) as error:
+            found = json.loads(data)
+            # A later version may have added fields.
+            return Entry(**{field.name: found[field.name] for field in fields(Entry)})
+        except (ValueError, TypeError, KeyError) as error:
             raise RestoreFailed(f"state log entry {self._key(generation)} is damaged: {error}") from error
+
+    def find(self, generation: int) -> Entry | None:
+        """One entry, or None when there is none."""
+        try:
+            return self.read(generation)
+        except ObjectMissing:
+            return None
 
     def append(self, *, after: int, kind: str, epoch: str, tree: str, size: int, run_id: str) -> Entry | None:
         """Create generation ``after + 1``; None when another writer already has it."""

@@ -20,6 +20,12 @@ class NoSuchGeneration(AgentError):
     code = "no_such_generation"
 
 
+class TargetInUse(AgentError):
+    """The directory to export into holds something already."""
+
+    code = "target_in_use"
+
+
 class RollbackRaced(AgentError):
     """Somebody commits all the time; a bot has to be stopped before its state is rolled back."""
 
@@ -65,7 +71,7 @@ def export(store: ObjectStore, bucket: str, bot_id: str, generation: int | None,
     if entry is None:
         raise NoSuchGeneration(f"bot {bot_id} has no saved state")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise NoSuchGeneration(f"{target} exists and is not an empty directory")
+        raise TargetInUse(f"{target} exists and is not an empty directory")
     nodes = _nodes(store, bucket, bot_id, entry)
     restore.write(target, nodes, PackReader(store, bucket, bot_id))
     return entry

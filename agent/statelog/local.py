@@ -11,30 +11,37 @@ from agent.statelog.snapshot import Stat
 
 @dataclass(slots=True, kw_only=True)
 class Local:
-    """Kept beside the state, outside of it; lost or damaged only costs hashing or a fresh restore."""
+    """Kept beside the state, outside of it. Lost or damaged, the next start restores what was committed.
+
+    ``claiming`` is an epoch that was asked for and may have been granted: an answer can be lost.
+    """
 
     epoch: str
     generation: int
     tree: str = ""
     size: int = 0
     stats: dict[str, Stat] = field(default_factory=dict)
+    claiming: str = ""
+
+    def wrote(self, epoch: str) -> bool:
+        """Whether an entry of this epoch is ours."""
+        return epoch == self.epoch or (bool(self.claiming) and epoch == self.claiming)
 
     def save(self, path: Path) -> None:
         """Replace the file as a whole, so that a crash leaves the old or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".new")
-        temporary.write_text(
-            json.dumps([self.epoch, self.generation, self.tree, self.size, self.stats], separators=(",", ":"))
-        )
+        values = [self.epoch, self.generation, self.tree, self.size, self.stats, self.claiming]
+        temporary.write_text(json.dumps(values, separators=(",", ":")))
         temporary.replace(path)
 
 
 def load(path: Path) -> Local | None:
     """The remembered state, or None when there is none that can be understood."""
     try:
-        epoch, generation, tree, size, stats = json.loads(path.read_text())
+        epoch, generation, tree, size, stats, claiming = json.loads(path.read_text())
         known = {name: (int(s[0]), int(s[1]), int(s[2]), int(s[3])) for name, s in stats.items()}
-        return Local(epoch=epoch, generation=generation, tree=tree, size=size, stats=known)
+        return Local(epoch=epoch, generation=generation, tree=tree, size=size, stats=known, claiming=claiming)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, IndexError, AttributeError):

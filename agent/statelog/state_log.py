@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from agent.errors import Fenced, ObjectMissing, RestoreFailed
+from agent.errors import (
+    Fenced,
+    ObjectMissing,
+    RestoreFailed,
+    SnapshotUnstable,
+    StateTooLarge,
+    StateUnreadable,
+    StoreUnavailable,
+)
 from agent.object_store import ObjectStore
 from agent.statelog import legacy, local, restore, snapshot, tree
 from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog
@@ -18,20 +26,24 @@ from agent.statelog.packs import PackReader, PackWriter, chunks_of
 
 # Belongs to no run, so no directory can be taken for its continuation.
 LEGACY_EPOCH = "legacy"
+# Each lost race means that another writer won one; more in a row than this is no race.
+RACES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartResult:
-    """``kept`` tells that the directory held newer state of the last epoch, which was not overwritten."""
+    """``kept`` tells that the directory held the state of the last epoch, which was not overwritten but
+    committed; ``unsaved`` is why it could not be, if so."""
 
     generation: int
     epoch: str
     kept: bool
+    unsaved: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitResult:
-    """``changed`` is False when there was nothing to commit; then nothing was uploaded."""
+    """``changed`` is False when there was nothing to commit; then no generation was added."""
 
     changed: bool
     generation: int
@@ -63,11 +75,11 @@ class StateLog:
     def start(self) -> StartResult:
         """Bring the newest state into the directory and claim the log for a new epoch.
 
-        After this every other epoch is fenced. A directory that this host's last epoch left dirty, with
-        nobody having claimed since, is kept: it is newer than what the store has.
+        After this every other epoch is fenced. A directory that this host's last epoch left, with nobody
+        having claimed since, is kept, for it is newer than what the store has, and committed.
         """
         epoch = uuid4().hex
-        while True:
+        for _ in range(RACES):
             head = self._log.head()
             remembered = local.load(self._cache_path)
             if head is None and remembered is not None:
@@ -76,8 +88,12 @@ class StateLog:
                     f"bot {self._bot_id}: the state log that held generation {remembered.generation} is gone "
                     f"from the store; the state on this disk was left as it is"
                 )
-            kept = head is not None and remembered is not None and remembered.epoch == head.epoch
-            if not kept:
+            kept = head is not None and remembered is not None and self._continues(remembered, head)
+            if kept and remembered is not None:
+                # If the claim's answer is lost, the next start must know the epoch for its own.
+                remembered.claiming = epoch
+                remembered.save(self._cache_path)
+            else:
                 # Forgotten first: a crash in the middle must not pass a part for the whole.
                 self._cache_path.unlink(missing_ok=True)
                 self._write(head)
@@ -94,7 +110,23 @@ class StateLog:
             local.Local(
                 epoch=epoch, generation=claim.generation, tree=reference, size=size, stats=stats
             ).save(self._cache_path)
-            return StartResult(generation=claim.generation, epoch=epoch, kept=kept)
+            generation, unsaved = self._salvage(claim) if kept else (claim.generation, "")
+            return StartResult(generation=generation, epoch=epoch, kept=kept, unsaved=unsaved)
+        raise StoreUnavailable(f"bot {self._bot_id}: other runs claimed its state {RACES} times before us")
+
+    def _continues(self, remembered: local.Local, head: Entry) -> bool:
+        """Whether the directory is what the last epoch left; one that was emptied behind our back is not."""
+        if not remembered.wrote(head.epoch):
+            return False
+        return not remembered.tree or (self._state_dir.is_dir() and any(self._state_dir.iterdir()))
+
+    def _salvage(self, claim: Entry) -> tuple[int, str]:
+        """Commit what the last run left; the generation, and why not all is saved. A bot may run on a state
+        that cannot be saved now, as it did before."""
+        try:
+            return self.commit(claim.epoch).generation, ""
+        except (StateTooLarge, StateUnreadable, SnapshotUnstable) as error:
+            return claim.generation, str(error)
 
     def restore_only(self) -> int:
         """Bring the newest state into the directory without claiming it (queries); its generation, or 0."""
@@ -104,11 +136,12 @@ class StateLog:
             self._extract_legacy()
         return head.generation if head else 0
 
-    def commit(self) -> CommitResult:
-        """Append what changed since the last commit; ``Fenced`` when another epoch has the log."""
-        mine = local.load(self._cache_path)
-        if mine is None:
-            raise RestoreFailed(f"bot {self._bot_id}: no claimed epoch here, so nothing may be committed")
+    def commit(self, epoch: str = "") -> CommitResult:
+        """Append what changed since the last commit; ``Fenced`` when another epoch has the log.
+
+        ``epoch`` is the one that the caller was started with: another one on this disk fences it, too.
+        """
+        mine = self._mine(epoch)
         nodes = self._nodes(mine.tree)
         packs = PackWriter(self._store, self._bucket, self._bot_id, chunks_of(nodes))
         taken = snapshot.take(
@@ -118,49 +151,67 @@ class StateLog:
         data = tree.encode(taken.nodes)
         reference = hashlib.sha256(data).hexdigest() if taken.nodes else ""
         changed = reference != mine.tree
+        entry = None
         if changed:
             if reference:
                 self._store.put(self._bucket, self._tree_key(reference), data)
                 uploaded += len(data)
-            entry = self._log.append(
-                after=mine.generation,
-                kind=COMMIT,
-                epoch=mine.epoch,
-                tree=reference,
-                size=taken.size,
-                run_id=self._run_id,
-            )
-            if entry is None:
-                entry = self._lost_race(mine, reference, taken.size)
+            entry = self._append(mine.generation, mine.epoch, reference, taken.size)
+        # A run with nothing to commit must learn, too, that it is not the bot any more.
+        if entry is None and (changed or self._log.find(mine.generation + 1) is not None):
+            entry = self._lost_race(mine, reference, taken.size)
+        if entry is not None:
             mine.generation, mine.tree, mine.size = entry.generation, reference, taken.size
-        if changed or taken.stats != mine.stats:
+        if entry is not None or taken.stats != mine.stats:
             mine.stats = taken.stats
             mine.save(self._cache_path)
-        return CommitResult(changed=changed, generation=mine.generation, uploaded_bytes=uploaded)
+        return CommitResult(changed=entry is not None, generation=mine.generation, uploaded_bytes=uploaded)
+
+    def refuse_fenced(self, epoch: str) -> None:
+        """``Fenced`` when another epoch has the log; the state is not looked at."""
+        mine = self._mine(epoch)
+        other = self._log.find(mine.generation + 1)
+        if other is not None and not mine.wrote(other.epoch):
+            raise self._fenced_by(other)
+
+    def _mine(self, epoch: str) -> local.Local:
+        mine = local.load(self._cache_path)
+        if mine is None:
+            if not epoch:
+                raise RestoreFailed(f"bot {self._bot_id}: no claimed epoch here, so nothing may be committed")
+            # The bot may have removed it: the log knows as much, and all files are read again.
+            head = self._log.head()
+            if head is None:
+                raise RestoreFailed(f"bot {self._bot_id}: its state log is gone from the store")
+            mine = local.Local(epoch=head.epoch, generation=head.generation, tree=head.tree, size=head.size)
+        if epoch and mine.epoch != epoch:
+            raise Fenced(f"bot {self._bot_id}: another run claimed the state, from this disk or since")
+        return mine
+
+    def _append(self, after: int, epoch: str, reference: str, size: int) -> Entry | None:
+        return self._log.append(
+            after=after, kind=COMMIT, epoch=epoch, tree=reference, size=size, run_id=self._run_id
+        )
 
     def _lost_race(self, mine: local.Local, reference: str, size: int) -> Entry:
         """Somebody has our next generation: ourselves before a crash, or an epoch that fences us."""
         other = self._log.read(mine.generation + 1)
         if other.epoch != mine.epoch:
-            raise Fenced(
-                f"bot {self._bot_id}: run {other.run_id} claimed the state at generation {other.generation}"
-            )
+            raise self._fenced_by(other)
         head = self._log.head()
         if head is None or head.epoch != mine.epoch:
             raise Fenced(
                 f"bot {self._bot_id}: another run claimed the state after generation {mine.generation}"
             )
-        entry = self._log.append(
-            after=head.generation,
-            kind=COMMIT,
-            epoch=mine.epoch,
-            tree=reference,
-            size=size,
-            run_id=self._run_id,
-        )
+        entry = self._append(head.generation, mine.epoch, reference, size)
         if entry is None:
             raise Fenced(f"bot {self._bot_id}: another run wrote after generation {head.generation}")
         return entry
+
+    def _fenced_by(self, other: Entry) -> Fenced:
+        return Fenced(
+            f"bot {self._bot_id}: run {other.run_id} claimed the state at generation {other.generation}"
+        )
 
     def _extract_legacy(self) -> bool:
         scratch = self._cache_path.with_name(self._cache_path.name + ".legacy")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,9 +12,11 @@ from uuid import uuid4
 
 import pytest
 
-from agent.errors import Fenced, RestoreFailed, StateTooLarge
+from agent.clear_directory import clear
+from agent.errors import Fenced, RestoreFailed, StateTooLarge, StateUnreadable, StoreUnavailable
+from agent.object_store import ObjectStore
 from agent.statelog import StateLog
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 BUCKET = "bot-state"
 
@@ -115,10 +119,134 @@ def test_a_killed_run_leaves_its_state_to_the_next_start_on_its_disk(
 ) -> None:
     open_log(bot_id, tmp_path).start()
     (tmp_path / "state" / "key").write_text("never committed")
-    again = open_log(bot_id, tmp_path)
-    assert again.start().kept
+    started = open_log(bot_id, tmp_path).start()
+    assert (started.kept, started.generation, started.unsaved) == (True, 3, "")
+    assert open_log(bot_id, tmp_path / "look").restore_only() == 3
+    for directory in (tmp_path, tmp_path / "look"):
+        assert (directory / "state" / "key").read_text() == "never committed"
+
+
+class LosesAnswers(ObjectStore):
+    """Whose every write of a log entry succeeds and is not told: the connection breaks off."""
+
+    def create(self, bucket: str, key: str, data: bytes) -> None:
+        super().create(bucket, key, data)
+        raise StoreUnavailable("the answer was lost")
+
+
+def test_a_claim_whose_answer_was_lost_is_ours_all_the_same(
+    s3_server: S3Server, open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    open_log(bot_id, tmp_path).start()
+    (tmp_path / "state" / "key").write_text("never committed")
+    with closing(LosesAnswers(s3_server.endpoint, ACCESS_KEY, SECRET_KEY)) as store:
+        log = StateLog(store, BUCKET, bot_id, tmp_path / "state", tmp_path / "cache.json", "run", 1 << 30)
+        with pytest.raises(StoreUnavailable):
+            log.start()
+    assert open_log(bot_id, tmp_path).start().kept
     assert (tmp_path / "state" / "key").read_text() == "never committed"
-    assert again.commit().changed
+
+
+def test_a_run_with_nothing_to_commit_learns_that_it_is_fenced(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    idle = open_log(bot_id, tmp_path / "idle")
+    epoch = idle.start().epoch
+    idle.refuse_fenced(epoch)
+    assert not idle.commit(epoch).changed
+    open_log(bot_id, tmp_path / "new", run_id="new").start()
+    with pytest.raises(Fenced, match="run new claimed"):
+        idle.commit(epoch)
+    with pytest.raises(Fenced, match="run new claimed"):
+        idle.refuse_fenced(epoch)
+
+
+def test_a_second_run_on_the_same_disk_fences_the_first(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    first = open_log(bot_id, tmp_path)
+    epoch = first.start().epoch
+    second = open_log(bot_id, tmp_path).start()
+    with pytest.raises(Fenced):
+        first.commit(epoch)
+    assert not first.commit(second.epoch).changed
+
+
+def test_a_cache_that_the_bot_removed_is_read_from_the_log(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    log = open_log(bot_id, tmp_path / "a")
+    epoch = log.start().epoch
+    (tmp_path / "a" / "state" / "key").write_text("value")
+    (tmp_path / "a" / "cache.json").unlink()
+    assert log.commit(epoch).generation == 2
+    open_log(bot_id, tmp_path / "b").start()
+    (tmp_path / "a" / "cache.json").unlink()
+    with pytest.raises(Fenced):
+        log.commit(epoch)
+
+
+def test_an_emptied_directory_is_no_state(open_log: OpenLog, bot_id: str, tmp_path: Path) -> None:
+    log = open_log(bot_id, tmp_path)
+    log.start()
+    (tmp_path / "state" / "key").write_text("value")
+    log.commit()
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(StateUnreadable, match="is gone"):
+        log.commit()
+    assert not open_log(bot_id, tmp_path).start().kept
+    assert (tmp_path / "state" / "key").read_text() == "value"
+
+
+def test_an_entry_of_a_later_version_is_understood(
+    s3_server: S3Server, open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    open_log(bot_id, tmp_path / "a").start()
+    with closing(s3_server.store()) as store:
+        entry = json.loads(store.get(BUCKET, f"{bot_id}/log/{1:012d}.json"))
+        entry |= {"generation": 2, "parent": 1, "epoch": "later", "new_in_later_versions": 1}
+        store.put(BUCKET, f"{bot_id}/log/{2:012d}.json", json.dumps(entry).encode())
+    assert open_log(bot_id, tmp_path / "b").start().generation == 3
+
+
+def test_odd_names_deep_trees_and_closed_directories_come_back(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    log = open_log(bot_id, tmp_path / "a")
+    log.start()
+    state = tmp_path / "a" / "state"
+    odd = [b"new\nline", b"latin-\xe9", b"..data", b"quote\"'\\", "snö".encode(), b" ", b"-rf"]
+    for name in odd:
+        Path(os.fsdecode(os.fsencode(state) + b"/" + name)).write_bytes(name)
+    (state / "link").symlink_to("..data")
+    Path(os.fsdecode(os.fsencode(state) + b"/link-\xff")).symlink_to(os.fsdecode(b"latin-\xe9"))
+    os.link(state / "..data", state / "hard")
+    deep = state
+    for _ in range(1200):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "leaf").write_text("leaf")
+    closed = state / "closed"
+    closed.mkdir()
+    (closed / "secret").write_text("closed")
+    (closed / "secret").chmod(0)
+    closed.chmod(0o500)
+    log.commit()
+    again = open_log(bot_id, tmp_path / "b")
+    again.restore_only()
+    # Over what is there, which includes a directory without write permission.
+    again.restore_only()
+    copy = tmp_path / "b" / "state"
+    for name in odd:
+        assert Path(os.fsdecode(os.fsencode(copy) + b"/" + name)).read_bytes() == name
+    assert (copy / "link").read_bytes() == b"..data"
+    assert Path(os.fsdecode(os.fsencode(copy) + b"/link-\xff")).read_bytes() == b"latin-\xe9"
+    assert (copy / "hard").read_bytes() == b"..data"
+    assert (copy / deep.relative_to(state) / "leaf").read_text() == "leaf"
+    assert (copy / "closed").stat().st_mode & 0o777 == 0o500
+    assert (copy / "closed" / "secret").stat().st_mode & 0o777 == 0
+    for directory in (state, copy):
+        clear(directory)
 
 
 def test_a_stale_directory_gives_way_to_a_later_epoch(open_log: OpenLog, bot_id: str, tmp_path: Path) -> None:

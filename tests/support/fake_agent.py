@@ -1,6 +1,6 @@
 """An agent for tests of the container port alone: it ends as its environment says."""
 
-SOURCE = '''
+SOURCE = """
 import json, os, signal, sys, time
 path = os.environ.get("DURABOT_ENV_FILE")
 values = dict(item.split("=", 1) for item in open(path, encoding="utf-8").read().split("\\0") if item)
@@ -41,4 +41,4 @@ deadline = time.monotonic() + float(values.get("FAKE_SLEEP", "0"))
 while time.monotonic() < deadline:
     time.sleep(0.01)
 end(int(values.get("FAKE_EXIT", "0")), "exited")
-'''
+"""
