@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,12 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from worker.embedded.free_ports import free_stack
+
 EXAMPLES = Path(__file__).parent
 REALTIME, SCHEDULED = "realtime-python", "scheduled-python"
-PORTS = ("TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "GATEWAY_PORT", "S3_INTERNAL_PORT")
-# Parts of the S3 server take five ports in a row, and each the port 10000 above.
-ROW = 5
-FIRST_PORT, LAST_PORT = 12000, 22000
 WORK_SECONDS = 60
 RUNS_WANTED = 2
 TICKS_WANTED = 3
@@ -42,9 +39,8 @@ class Demo:
     """Each step is one line, with a clock that runs while it works."""
 
     def __init__(self, directory: Path) -> None:
-        self.environment = {**os.environ, "DURABOT_DATA_DIR": str(directory), "COLUMNS": "110"}
-        for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
-            self.environment[f"DURABOT_{name}"] = str(port)
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("DURABOT_")}
+        self.environment = {**outer, **free_stack(), "DURABOT_DATA_DIR": str(directory), "COLUMNS": "110"}
         self.gateway = f"http://127.0.0.1:{self.environment['DURABOT_GATEWAY_PORT']}"
         self.ui = f"http://127.0.0.1:{self.environment['DURABOT_TEMPORAL_UI_PORT']}"
         self._begun = time.monotonic()
@@ -174,28 +170,6 @@ def expect(holds: bool, wanted: str) -> None:
     """DemoFailed unless it holds."""
     if not holds:
         raise DemoFailed(f"expected {wanted}")
-
-
-def free_ports(count: int) -> list[int]:
-    """The last is the first of a row."""
-    found: list[int] = []
-    port = FIRST_PORT + os.getpid() * 53 % (LAST_PORT - FIRST_PORT - ROW)
-    while len(found) < count:
-        row = range(port, port + ROW)
-        if all(is_free(number) and is_free(number + 10000) for number in row):
-            found.append(port)
-        port = port + ROW if port + 2 * ROW < LAST_PORT else FIRST_PORT
-    return found
-
-
-def is_free(port: int) -> bool:
-    """On loopback."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def main() -> int:

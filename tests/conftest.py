@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.s3_server import S3Server, free_ports
+from tests.support.s3_server import S3Server
 from tests.support.stack import Stack
 from tests.support.temporal_server import TemporalServer
 
@@ -15,7 +15,7 @@ from tests.support.temporal_server import TemporalServer
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One real S3 server for all tests; each test uses its own bot id."""
-    server = S3Server(tmp_path_factory.mktemp("s3") / "data", free_ports(6))
+    server = S3Server(tmp_path_factory.mktemp("s3") / "data")
     server.start()
     yield server
     server.kill()

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from tests.support.agent_run import AgentRun, wait_for
-from tests.support.s3_server import S3Server, free_ports
+from tests.support.s3_server import S3Server
+from worker.embedded.free_ports import free_ports
 
 Start = Callable[..., AgentRun]
 
@@ -248,7 +249,7 @@ def main(bot_id, config):
 
 
 def test_a_store_that_is_away_neither_stops_the_bot_nor_fills_the_disk(agents: Start, tmp_path: Path) -> None:
-    server = S3Server(tmp_path / "own-s3", free_ports(6))
+    server = S3Server(tmp_path / "own-s3")
     server.start()
     try:
         code = """

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.agent_run import AgentRun, wait_for
-from tests.support.s3_server import S3Server, free_ports
+from tests.support.s3_server import S3Server
 
 COUNTER = """
 import os, pathlib
@@ -230,7 +230,7 @@ def test_the_later_of_two_agents_fences_the_first(agents: Start) -> None:
 
 
 def test_a_bot_waits_for_its_storage_and_starts_when_it_is_back(agents: Start, tmp_path: Path) -> None:
-    server = S3Server(tmp_path / "own-s3", free_ports(6))
+    server = S3Server(tmp_path / "own-s3")
     server.start()
     try:
         seed = agents({"main.py": COUNTER}, s3=server)
@@ -249,7 +249,7 @@ def test_a_bot_waits_for_its_storage_and_starts_when_it_is_back(agents: Start, t
 def test_a_final_sync_without_storage_is_tried_for_its_budget_and_its_failure_is_told(
     agents: Start, tmp_path: Path
 ) -> None:
-    server = S3Server(tmp_path / "own-s3", free_ports(6))
+    server = S3Server(tmp_path / "own-s3")
     server.start()
     try:
         run = agents({"main.py": STAYS}, s3=server, BOT_TYPE="realtime", DURABOT_SYNC_BUDGET="2")

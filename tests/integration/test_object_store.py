@@ -9,7 +9,8 @@ import pytest
 
 from agent.errors import ObjectMissing, PreconditionFailed, StoreRefused, StoreUnavailable
 from agent.object_store import ObjectStore
-from tests.support.s3_server import ACCESS_KEY, S3Server, free_ports
+from tests.support.s3_server import ACCESS_KEY, S3Server
+from worker.embedded.free_ports import free_ports
 
 BUCKET = "ready"
 

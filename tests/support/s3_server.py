@@ -5,48 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import StoreRefused, StoreUnavailable
 from agent.object_store import ObjectStore
+from worker.embedded.free_ports import free_ports
 
 ACCESS_KEY = "test-access"
 SECRET_KEY = "test-secret-key"
 START_DEADLINE_SECONDS = 60
 # A put to an unknown bucket makes it here.
-# Below the kernel's own range, whose ports other programs get at any moment; each test run begins elsewhere.
-FIRST_PORT, PORTS = 12000, 10000
-_next = os.getpid() * 53
 BUCKETS = ("custom-bots", "bot-state", "bot-logs", "query-results")
-
-
-def free_ports(count: int, last_takes: int = 1) -> list[int]:
-    """Free loopback ports whose port + 10000 is free too: SeaweedFS opens that one for gRPC. The last one
-    is the first of ``last_takes`` free ones in a row."""
-    global _next
-    found: list[int] = []
-    while len(found) < count:
-        row = last_takes if len(found) == count - 1 else 1
-        start = FIRST_PORT + _next % PORTS
-        _next += 1
-        if all(_is_free(port) and _is_free(port + 10000) for port in range(start, start + row)):
-            found.append(start)
-            _next += row - 1
-    return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def weed_binary() -> str:
@@ -63,7 +36,7 @@ class S3Server:
     """``start`` returns when a signed request is answered; ``kill`` and ``start`` again keep the data."""
 
     directory: Path
-    ports: list[int]
+    ports: list[int] = field(default_factory=lambda: free_ports(6))
     process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.process_identity import ProcessIdentity
-from tests.support.s3_server import free_ports
+from worker.embedded.free_ports import free_stack
 from worker.embedded.run_file import RunFile
 from worker.settings import Settings
 
@@ -29,10 +29,8 @@ class Stack:
     settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = ("TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "GATEWAY_PORT", "S3_INTERNAL_PORT")
-        ports = dict(zip(names, free_ports(len(names), last_takes=5), strict=True))
         self.settings = {
-            **{f"DURABOT_{name}": str(port) for name, port in ports.items()},
+            **free_stack(),
             "DURABOT_DATA_DIR": str(self.directory),
             **self.settings,
         }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-
 from activities.errors import DurabotError
+from worker.embedded.free_ports import GRPC_OFFSET, is_free
 from worker.embedded.s3_server import INTERNAL_PORTS
 from worker.settings import Settings
-
-GRPC_OFFSET = 10000
 
 
 class PortInUse(DurabotError):
@@ -41,7 +38,7 @@ def taken(settings: Settings) -> list[str]:
     for port, purpose, setting in wanted(settings):
         if port > 65535:
             lines.append(f"port {port} for {purpose} does not exist; lower {setting}")
-        elif not _is_free(settings.bind_host, port):
+        elif not is_free(settings.bind_host, port):
             lines.append(f"port {port} for {purpose} is in use; {setting} moves it")
     return lines
 
@@ -50,14 +47,3 @@ def require_free(settings: Settings) -> None:
     """``PortInUse`` names all of them at once."""
     if lines := taken(settings):
         raise PortInUse("; ".join(lines))
-
-
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        # As the servers do: a port in TIME_WAIT is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
