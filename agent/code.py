@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import posixpath
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,10 +15,24 @@ from agent.errors import AgentError
 from agent.statelog.snapshot import stays_inside
 
 MAX_ENTRIES = 100_000
+MAX_PATH = 2048
+MAX_NAME = 255
 MAX_BYTES = 4 * 1024**3
 # Text compresses a hundredfold at most in practice; small archives may, so the ratio counts from 64 MiB on.
 MAX_RATIO = 200
 RATIO_FROM_BYTES = 64 * 1024**2
+
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    ValueError,
+)
 
 
 class BadCode(AgentError):
@@ -35,7 +52,12 @@ def extract(archive: Path, root: Path) -> None:
             if len(members) > MAX_ENTRIES:
                 raise BadCode(f"code archive has {len(members)} entries, over the limit of {MAX_ENTRIES}")
             _unpack(source, members, root, archive.stat().st_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
+        raise BadCode(f"code archive cannot be read: {error}") from error
+    except OSError as error:
+        # Decoders say so of data, and the kernel of offsets and names, that no archive has.
+        if error.errno not in (None, errno.EINVAL, errno.ENAMETOOLONG):
+            raise
         raise BadCode(f"code archive cannot be read: {error}") from error
 
 
@@ -44,9 +66,13 @@ def _unpack(source: zipfile.ZipFile, members: list[zipfile.ZipInfo], root: Path,
     seen: set[str] = set()
     links: list[tuple[str, str]] = []
     for member in members:
-        name = _safe_name(member.filename)
+        name = safe_name(member.filename)
         if name == ".":
             continue
+        if len(name.encode(errors="replace")) > MAX_PATH or any(
+            len(part.encode(errors="replace")) > MAX_NAME for part in name.split("/")
+        ):
+            raise BadCode(f"code archive names a path that is too long: {name[:80]!r}...")
         if name in seen:
             raise BadCode(f"code archive has two entries named {name!r}")
         kind = stat.S_IFMT(member.external_attr >> 16)
@@ -82,7 +108,8 @@ def _unpack(source: zipfile.ZipFile, members: list[zipfile.ZipInfo], root: Path,
             raise BadCode(f"code archive: {name!r} is in the way of another entry") from error
 
 
-def _safe_name(raw: str) -> str:
+def safe_name(raw: str) -> str:
+    """The path that an entry of this name becomes, relative to the code; ``BadCode`` if outside of it."""
     name = posixpath.normpath(raw.replace("\\", "/"))
     if name.startswith(("/", "../")) or name == ".." or "\0" in name or name[1:2] == ":":
         raise BadCode(f"code archive names a path outside the code: {raw!r}")

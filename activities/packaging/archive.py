@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from activities.errors import InvalidInput
+from agent.code import BadCode, safe_name
 
 IGNORE_FILE = ".durabotignore"
 # What no bot needs and what may hold secrets of a workplace. vendor/ and node_modules/ are part of the code.
@@ -54,14 +55,17 @@ class Archive:
     files: int
 
 
-def pack(directories: list[Path], target: Path) -> Archive:
+def pack(directories: list[Path], target: Path, needed: Mapping[str, str] | None = None) -> Archive:
     """Files of the first directory that has them: what was installed for the bot comes as a second one.
+    ``needed`` are files that may not be left out, by what needs them.
 
     Ignore rules are those above and the ones of ``.durabotignore``. ``.gitignore`` is not asked: it usually
     names vendor/ and build results, which are just what has to be deployed.
     """
-    rules = [*ALWAYS_IGNORED, *_own_rules(directories[0])]
-    ignored = GitIgnoreSpec.from_lines(rules)
+    try:
+        ignored = GitIgnoreSpec.from_lines([*ALWAYS_IGNORED, *_own_rules(directories[0])])
+    except ValueError as error:
+        raise CannotPack(f"{IGNORE_FILE}: {error}") from error
     found: dict[str, Path] = {}
     for directory in directories:
         for name, path in _files(directory, ignored if directory == directories[0] else None):
@@ -70,14 +74,21 @@ def pack(directories: list[Path], target: Path) -> Archive:
         raise CannotPack(f"{directories[0]} has no files to deploy")
     if len(found) > LARGEST_FILES:
         raise CannotPack(f"{directories[0]} has {len(found)} files, over the limit of {LARGEST_FILES}")
+    for field, name in (needed or {}).items():
+        if name not in found:
+            raise CannotPack(
+                f"{field}: {name} is left out of the code by the rules of {IGNORE_FILE}, or because it is "
+                f"in a place that never belongs to a bot, such as .venv"
+            )
     total = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(found):
             path = found[name]
-            total += _add(archive, name, path)
+            total += path.lstat().st_size
             if total > LARGEST_BYTES:
-                raise CannotPack(f"{directories[0]} is larger than {LARGEST_BYTES} bytes")
+                raise CannotPack(f"{directories[0]} is larger than {LARGEST_BYTES} bytes, with {name}")
+            _add(archive, name, path)
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Archive(path=target, sha256=digest, size=target.stat().st_size, files=len(found))
@@ -104,7 +115,14 @@ def _files(directory: Path, ignored: GitIgnoreSpec | None) -> Iterator[tuple[str
                 yield f"{prefix}{name}", place / name
 
 
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> int:
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    try:
+        unpacked = safe_name(name.encode().decode())
+    except (BadCode, UnicodeEncodeError):
+        unpacked = ""
+    if unpacked != name:
+        # It would become another file in the container, or stop the bot from starting at all.
+        raise CannotPack(f"{name!r} is no name for a file of a bot: rename it, or add it to {IGNORE_FILE}")
     entry = zipfile.ZipInfo(name, FIXED_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     if path.is_symlink():
@@ -114,11 +132,9 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> int:
             raise CannotPack(f"{name} is a link to {target}, which is outside of the bot's directory")
         entry.external_attr = 0o120777 << 16
         archive.writestr(entry, target)
-        return len(target)
+        return
     if not path.is_file():
         raise CannotPack(f"{name} is neither a file nor a directory")
     mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
     entry.external_attr = (0o100000 | mode) << 16
-    data = path.read_bytes()
-    archive.writestr(entry, data)
-    return len(data)
+    archive.writestr(entry, path.read_bytes())
