@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+INTERVAL = re.compile(r"(\d{1,9}[smhd])+", re.ASCII)
+LONGEST_INTERVAL_S = 366 * 86400
 LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 # Leap days are up to eight years apart.
 SEARCH_DAYS = 366 * 9
@@ -132,10 +135,15 @@ def _of_day(cron: Cron, year: int, month: int, day: int, zone: str) -> list[date
 
 
 def _interval(text: str, expression: str) -> int:
-    unit = UNITS.get(text[-1:], 0)
-    if not unit or not text[:-1].isdigit() or int(text[:-1]) == 0:
-        raise InvalidCron(f"{expression!r}: an interval is a number and one of s, m, h, d")
-    return int(text[:-1]) * unit
+    """Also several units at once, such as ``1h30m``; nothing shorter than a second."""
+    if not INTERVAL.fullmatch(text):
+        raise InvalidCron(
+            f"{expression!r}: an interval is whole numbers with s, m, h or d, such as 30s or 1h30m"
+        )
+    total = sum(int(part[:-1]) * UNITS[part[-1]] for part in re.findall(r"\d+[smhd]", text))
+    if not 1 <= total <= LONGEST_INTERVAL_S:
+        raise InvalidCron(f"{expression!r}: an interval is at least 1s and at most 366d")
+    return total
 
 
 def _values(part: str, field: _Field, expression: str) -> tuple[int, ...]:
@@ -147,9 +155,9 @@ def _values(part: str, field: _Field, expression: str) -> tuple[int, ...]:
 
 def _range(item: str, field: _Field, expression: str) -> range:
     span, slash, step_text = item.partition("/")
-    if slash and (not step_text.isdigit() or int(step_text) == 0):
+    step = _digits(step_text) if slash else 1
+    if step < 1:
         raise InvalidCron(f"{expression!r}: {field.name}: {step_text!r} is no step")
-    step = int(step_text) if slash else 1
     if span in ("*", "?"):
         # Seven would be Sunday once more.
         low, high = field.low, 6 if field.high == 7 else field.high
@@ -164,7 +172,12 @@ def _range(item: str, field: _Field, expression: str) -> range:
 
 def _number(text: str, field: _Field, expression: str) -> int:
     names = {"month": MONTHS, "day of week": DAYS}.get(field.name, {})
-    value = names.get(text.upper(), int(text) if text.isascii() and text.isdigit() else -1)
+    value = names.get(text.upper(), _digits(text))
     if not field.low <= value <= field.high:
         raise InvalidCron(f"{expression!r}: {field.name}: {text!r} is not within {field.low} to {field.high}")
     return value
+
+
+def _digits(text: str) -> int:
+    """-1 for anything but a short number of plain digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +34,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     text = _text(path)
     try:
         found = yaml.load(text, Loader=_NoAliases)
+        _whole_characters(found)
+    except yaml.MarkedYAMLError as error:
+        raise _invalid(path, f"is not YAML: {_marked(error)}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _invalid(path, f"is not YAML: {_one_line(error)}") from error
     if not isinstance(found, dict):
-        raise _invalid(path, "is not a mapping")
+        raise _invalid(path, "is not a mapping of names to values")
     return {str(name): value for name, value in found.items()}
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object; ``InvalidDefinition`` for anything else, also for NaN."""
+    """An object; ``InvalidDefinition`` for anything else, also for NaN and numbers that are too large."""
+    text = _text(path)
     try:
-        found = json.loads(_text(path), parse_constant=_refuse)
+        found = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        _whole_characters(found)
     except (ValueError, RecursionError) as error:
         raise _invalid(path, f"is not JSON: {_one_line(error)}") from error
     if not isinstance(found, dict):
@@ -65,6 +72,10 @@ def schema_problems(schema_file: Path, config_file: Path, config: dict[str, Any]
         broken = sorted(validator.iter_errors(config), key=lambda found: list(map(str, found.absolute_path)))
     except Unresolvable as error:
         raise _invalid(schema_file, f"refers to what is not in this file: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise _invalid(schema_file, "refers to itself without an end") from error
+    except re.error as error:
+        raise _invalid(schema_file, f"has a pattern that is none: {_one_line(error)}") from error
     problems = []
     for each in broken:
         cause = best_match([each]) or each
@@ -75,13 +86,18 @@ def schema_problems(schema_file: Path, config_file: Path, config: dict[str, Any]
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            # Reading a pipe would wait for ever.
+            raise _invalid(path, "is not a file")
         if path.stat().st_size > LARGEST_BYTES:
             raise _invalid(path, f"is larger than {LARGEST_BYTES} bytes")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise _invalid(path, "is missing") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise _invalid(path, f"cannot be read: {_one_line(error)}") from error
+        raise _invalid(path, f"is missing in {path.parent}") from error
+    except UnicodeDecodeError as error:
+        raise _invalid(path, f"is not UTF-8 text: {_one_line(error)}") from error
+    except OSError as error:
+        raise _invalid(path, f"cannot be read: {error.strerror}") from error
 
 
 def _invalid(path: Path, reason: str) -> InvalidDefinition:
@@ -92,5 +108,26 @@ def _one_line(error: object) -> str:
     return " ".join(str(error).split())[:300]
 
 
+def _marked(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return place + _one_line(error.problem or error.context)
+
+
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return value
+
+
+def _whole_characters(found: Any) -> None:
+    """Half of a surrogate pair is no text: no terminal can print it and no server takes it. ValueError."""
+    try:
+        json.dumps(found, ensure_ascii=False, default=str, skipkeys=True).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half of a character, an unpaired surrogate") from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,20 @@ from activities.cron import InvalidCron
 from activities.cron import parse as parse_cron
 from activities.definition.files import read_json, read_yaml, schema_problems
 from activities.definition.invalid import InvalidDefinition, Problem
-from activities.definition.quantities import cpu_cores, megabytes, seconds
+from activities.definition.python_source import missing_main, syntax_problem
+from activities.definition.quantities import attempts, cpu_cores, megabytes, seconds
 from activities.errors import InvalidInput
 
 BOT_FILE = "bot-config.yaml"
 SCHEMA_FILE = "bot-schema.json"
 CONFIG_FILE = "config.json"
 BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-SEMVER = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+SEMVER = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
+LONGEST_VERSION = 64
+# Shown in the Web UI and carried in every run's history.
+LONGEST_DESCRIPTION = 4000
+# Part of a task queue's name and of a search attribute.
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 RUNTIMES = ("python3.11", "nodejs20", "rust-stable", "gcc13", "cpp-gcc13", "ghc96", "dotnet8", "scala3")
 OVERLAPS = ("skip", "buffer_one", "allow_all", "cancel_other")
 # Keys of the platform in config.json. A schema that allows no others describes the bot's own parameters, so
@@ -54,11 +62,13 @@ LARGEST_CONFIG_BYTES = 120_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """``spec`` lacks the code, which is packed and stored later."""
+    """``spec`` lacks the code, which is packed and stored later. ``entry_files`` are the files that the
+    entrypoints name, by field."""
 
     directory: Path
     spec: BotSpec
     enabled: bool
+    entry_files: dict[str, str]
     warnings: tuple[str, ...]
 
 
@@ -96,9 +106,12 @@ class _Reader:
 
 def load(directory: Path, config_file: Path | None = None) -> Definition:
     """``InvalidDefinition`` tells every problem of a file with the field's path."""
-    bot = _Reader(BOT_FILE, read_yaml(directory / BOT_FILE))
+    bot_values, bot_problems = _read(read_yaml, directory / BOT_FILE)
     config_path = config_file or directory / CONFIG_FILE
-    config = _Reader(config_path.name, read_json(config_path))
+    config_values, config_problems = _read(read_json, config_path)
+    if bot_problems or config_problems:
+        raise InvalidDefinition([*bot_problems, *config_problems])
+    bot, config = _Reader(BOT_FILE, bot_values), _Reader(config_path.name, config_values)
     bot_type, runtime = bot.text("type", required=True), bot.text("runtime", required=True)
     if bot_type and bot_type not in (REALTIME, SCHEDULED):
         bot.wrong("type", f"is {bot_type!r}, not realtime or scheduled")
@@ -106,29 +119,52 @@ def load(directory: Path, config_file: Path | None = None) -> Definition:
         near = difflib.get_close_matches(runtime, RUNTIMES, 1, 0.3)
         bot.wrong("runtime", f"is {runtime!r}" + (f"; did you mean {near[0]}?" if near else ""))
     bot_name, version = bot.text("name", required=True), bot.text("version", required=True)
-    if version and not SEMVER.fullmatch(version):
-        bot.wrong("version", f"is {version!r}, not a semantic version such as 1.0.0")
-    entrypoint, query_entrypoint = _entrypoints(bot, directory, runtime)
+    if version and (len(version) > LONGEST_VERSION or not SEMVER.fullmatch(version)):
+        bot.wrong("version", f"is {version[:80]!r}, not a semantic version such as 1.0.0")
+    if len(bot.text("description")) > LONGEST_DESCRIPTION:
+        bot.wrong("description", f"is longer than {LONGEST_DESCRIPTION} characters")
+    entry_files = _entrypoints(bot, directory, runtime)
     _check_config(config, bot_type, bot_name)
-    spec = _spec(bot, config, bot_type, runtime, entrypoint, query_entrypoint, version)
+    spec = _spec(bot, config, bot_type, runtime, version)
     problems = [*bot.problems, *config.problems, *_schema(bot, directory, config_path, config.values)]
+    if runtime == "python3.11":
+        problems += [
+            Problem(file=name, field="", reason=reason)
+            for name in dict.fromkeys(entry_files.values())
+            if (reason := syntax_problem(directory / name))
+        ]
     if problems:
-        raise InvalidDefinition(problems)
+        # A field that is read twice is wrong once.
+        raise InvalidDefinition(list(dict.fromkeys(problems)))
     known = {"name", "description", "version", "author", "type", "runtime", "entrypoints", "schema"}
     unknown = sorted(bot.values.keys() - known - {"readme", "metadata"})
+    warnings = [f"{BOT_FILE}: {name} is not known and means nothing" for name in unknown]
+    if runtime == "python3.11" and missing_main(directory / spec.entrypoint):
+        warnings.append(f"{spec.entrypoint}: has no function main(bot_id, config) that can be seen")
     return Definition(
         directory=directory,
         spec=spec,
         enabled=config.values.get("enabled", True) is not False,
-        warnings=tuple(f"{BOT_FILE}: {name} is not known and means nothing" for name in unknown),
+        entry_files=entry_files,
+        warnings=tuple(warnings),
     )
 
 
-def _entrypoints(bot: _Reader, directory: Path, runtime: str) -> tuple[str, str]:
+def _read(read: Callable[[Path], dict[str, Any]], path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """Both files are read before either's problems are told."""
+    try:
+        return read(path), []
+    except InvalidDefinition as error:
+        return {}, error.problems
+
+
+def _entrypoints(bot: _Reader, directory: Path, runtime: str) -> dict[str, str]:
+    """The files that exist, by their fields."""
     found = bot.values.get("entrypoints")
+    files: dict[str, str] = {}
     if not isinstance(found, dict) or not isinstance(found.get("bot"), str):
         bot.wrong("entrypoints.bot", "is required")
-        return "", ""
+        return files
     for kind in ("bot", "query"):
         entry = found.get(kind)
         if entry is None:
@@ -138,22 +174,38 @@ def _entrypoints(bot: _Reader, directory: Path, runtime: str) -> tuple[str, str]
             continue
         name = entry.rpartition(":")[0] or entry if runtime == "scala3" else entry
         name = f"{name}.dll" if runtime == "dotnet8" and not name.endswith(".dll") else name
-        path = directory / name
-        if entry.startswith("/") or ".." in entry.split("/") or not path.resolve().is_relative_to(
-            directory.resolve()
-        ):
+        if entry.startswith("-") or not entry.isprintable():
+            bot.wrong(f"entrypoints.{kind}", f"{entry[:80]!r} is no path")
+        elif entry.startswith("/") or ".." in entry.split("/") or not _is_inside(directory, name):
             bot.wrong(f"entrypoints.{kind}", f"{entry} is outside of the bot's directory")
-        elif not path.is_file():
+        elif not _is_file(directory / name):
             bot.wrong(f"entrypoints.{kind}", f"there is no file {name}")
-    query = found.get("query")
-    return found["bot"], query if isinstance(query, str) else ""
+        else:
+            files[f"entrypoints.{kind}"] = posixpath.normpath(name)
+    return files
+
+
+def _is_inside(directory: Path, name: str) -> bool:
+    return (directory / name).resolve().is_relative_to(directory.resolve())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # Such as a name that is too long for any file.
+        return False
 
 
 def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
     """What concerns the platform; the bot's own parameters are the schema's affair."""
     name = config.text("name")
     if name and not BOT_ID.fullmatch(name):
-        config.wrong("name", f"{name!r} is no bot id: letters, digits, - and _, at most 63")
+        config.wrong("name", f"{name[:80]!r} is no bot id: letters, digits, - and _, at most 63")
+    for field in ("tenant", "host"):
+        label = config.text(field)
+        if label and not LABEL.fullmatch(label):
+            config.wrong(field, f"{label[:80]!r} is no label: letters, digits, ., - and _, at most 63")
     given = config.text("type")
     if given and bot_type and given not in (bot_type, f"{bot_type}/{bot_name}"):
         config.wrong("type", f"is {given!r}, but this bot is {bot_type}/{bot_name}")
@@ -167,10 +219,15 @@ def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
             parse_cron(schedule)
         except InvalidCron as error:
             config.wrong("schedule", str(error))
+    zone = config.text("timezone", default="UTC")
     try:
-        ZoneInfo(config.text("timezone", default="UTC"))
+        # What a machine calls its own zone means another one, or none, on the next machine.
+        known = zone.partition("/")[0] not in ("localtime", "posix", "posixrules", "right", "Factory")
+        ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        config.wrong("timezone", f"{config.values['timezone']!r} is no time zone; one is Europe/Berlin")
+        known = False
+    if not known:
+        config.wrong("timezone", f"{zone[:80]!r} is no time zone; one is Europe/Berlin")
     if config.text("overlap", default="skip") not in OVERLAPS:
         config.wrong("overlap", f"is not one of {', '.join(OVERLAPS)}")
     if not isinstance(config.values.get("enabled", True), bool):
@@ -185,16 +242,16 @@ def _spec(
     config: _Reader,
     bot_type: str,
     runtime: str,
-    entrypoint: str,
-    query_entrypoint: str,
     version: str,
 ) -> BotSpec:
+    entries = bot.values.get("entrypoints")
+    entries = entries if isinstance(entries, dict) else {}
     return BotSpec(
         bot_id=config.text("name", required=True),
         runtime=runtime,
-        entrypoint=entrypoint,
+        entrypoint=str(entries.get("bot") or ""),
         bot_type=bot_type,
-        query_entrypoint=query_entrypoint,
+        query_entrypoint=str(entries.get("query") or ""),
         version=version,
         description=bot.text("description"),
         config=config.values,
@@ -202,12 +259,12 @@ def _spec(
         tenant=config.text("tenant", default="default"),
         memory_mb=config.quantity("memory_limit", megabytes, 0),
         cpu=config.quantity("cpu_limit", cpu_cores, 0.0),
-        max_state_mb=int(config.quantity("max_state_mb", seconds, 8192)),
+        max_state_mb=config.quantity("max_state_mb", megabytes, 8192),
         stop_grace_s=config.quantity("stop_grace", seconds, 10.0),
         sync_budget_s=config.quantity("sync_budget", seconds, 30.0),
         sync_interval_s=config.quantity("sync_interval", seconds, 60.0),
         timeout_s=config.quantity("timeout", seconds, 0.0),
-        max_attempts=max(1, int(config.quantity("max_attempts", seconds, 1))),
+        max_attempts=config.quantity("max_attempts", attempts, 1),
         schedule=config.text("schedule"),
         timezone=config.text("timezone", default="UTC"),
         overlap=config.text("overlap", default="skip"),
@@ -223,13 +280,18 @@ def _schema(bot: _Reader, directory: Path, config_path: Path, config: dict[str, 
         if not (directory / SCHEMA_FILE).exists():
             return []
         name = SCHEMA_FILE
-    if not isinstance(name, str) or not (directory / name).resolve().is_relative_to(directory.resolve()):
+    if not isinstance(name, str) or not name.isprintable() or not _is_inside(directory, name):
         return [Problem(file=BOT_FILE, field="schema.bot", reason="is no file of the bot's directory")]
-    schema = read_json(directory / name)
+    schema, problems = _read(read_json, directory / name)
+    if problems:
+        return problems
     described = schema.get("properties")
     described = described if isinstance(described, dict) else {}
     own = {key: value for key, value in config.items() if key not in PLATFORM_KEYS or key in described}
     required = schema.get("required")
     if isinstance(required, list):
         own |= {key: config[key] for key in required if isinstance(key, str) and key in config}
-    return schema_problems(directory / name, config_path, own)
+    try:
+        return schema_problems(directory / name, config_path, own)
+    except InvalidDefinition as error:
+        return error.problems

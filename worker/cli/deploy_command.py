@@ -52,11 +52,15 @@ def deploy(
             directory = Path(scratch)
             with errors_told(as_json, f"{source}: "):
                 extract(source, directory)
+        with errors_told(as_json):
+            from activities.definition.load import load
+
+            definition = load(directory, config)
 
         async def work(settings: Settings, client: Client) -> Deployed:
             from worker.control.deployment import Deployment
 
-            return await Deployment(settings, client, told).deploy(directory, config)
+            return await Deployment(settings, client, told).deploy(definition)
 
         deployed = with_client(data_dir, as_json, work)
 

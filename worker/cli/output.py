@@ -25,6 +25,10 @@ NEXT_STEPS = {
     "invalid_definition": "correct what is named and deploy again; `durabot init` makes one to compare with",
     "no_such_generation": "`durabot state log` with the bot's name shows all generations",
     "port_in_use": "free the port, or set the variable that is named",
+    "bad_code": "make a new zip with bot-config.yaml at its root; nothing was changed",
+    "cannot_pack": "correct the directory and deploy again; nothing was changed",
+    "install_failed": "correct requirements.txt, or bring a vendor/ directory; nothing was changed",
+    "conflict": "`durabot status` of the bot shows what it does now",
     "program_missing": "`durabot doctor` shows what is missing",
 }
 
@@ -48,11 +52,18 @@ def emit(value: Any, as_json: bool, render: Callable[[], None]) -> None:
         render()
 
 
-def fail(cause: str, *, code: str = "error", next_step: str = "", as_json: bool = False) -> NoReturn:
-    """Exit code 1 with the cause and the next step on stderr."""
+def fail(
+    cause: str,
+    *,
+    code: str = "error",
+    next_step: str = "",
+    as_json: bool = False,
+    more: dict[str, Any] | None = None,
+) -> NoReturn:
+    """Exit code 1 with the cause and the next step on stderr; ``more`` is for scripts."""
     step = next_step or NEXT_STEPS.get(code, "")
     if as_json:
-        print(json.dumps({"error": cause, "code": code, "next": step}), file=sys.stderr)
+        print(json.dumps({"error": cause, "code": code, "next": step, **(more or {})}), file=sys.stderr)
     else:
         print(f"error: {cause}", file=sys.stderr)
         if step:
@@ -67,8 +78,13 @@ def errors_told(as_json: bool, subject: str = "") -> Iterator[None]:
     try:
         yield
     except InvalidDefinition as error:
-        problems = [str(problem) for problem in error.problems]
-        cause = "; ".join(problems) if as_json else "\n  ".join(["nothing was changed:", *problems])
-        fail(cause, code=error.code, as_json=as_json)
+        lines = [str(problem) for problem in error.problems]
+        cause = "; ".join(lines) if as_json else "\n  ".join(["nothing was changed:", *lines])
+        fail(
+            cause,
+            code=error.code,
+            as_json=as_json,
+            more={"problems": [asdict(problem) for problem in error.problems]},
+        )
     except (DurabotError, AgentError) as error:
         fail(f"{subject}{error}", code=error.code, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.bot_spec import REALTIME, BotSpec
-from activities.definition.load import load
+from activities.definition.load import Definition
 from activities.errors import Conflict, NotFound
-from activities.packaging.archive import pack
+from activities.packaging.archive import Archive, pack
 from activities.packaging.vendor import install_requirements
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
@@ -54,9 +55,8 @@ class Deployment:
         self._told = told
         self._directory = BotDirectory(client)
 
-    async def deploy(self, directory: Path, config_file: Path | None = None) -> Deployed:
+    async def deploy(self, definition: Definition) -> Deployed:
         """Everything is checked before anything is changed."""
-        definition = load(directory, config_file)
         for warning in definition.warnings:
             self._told(f"warning: {warning}")
         spec = definition.spec
@@ -67,7 +67,7 @@ class Deployment:
             raise Conflict(
                 f"{spec.bot_id} exists and is a {before} bot; delete it first, or deploy under another name"
             )
-        spec = await asyncio.to_thread(self._upload, directory, spec)
+        spec = await asyncio.to_thread(self._upload, definition, spec)
         if spec.bot_type == REALTIME:
             action, message = await self._realtime(spec, definition.enabled, exists=bool(before))
         else:
@@ -87,15 +87,20 @@ class Deployment:
         except NotFound:
             return ""
 
-    def _upload(self, directory: Path, spec: BotSpec) -> BotSpec:
+    def _upload(self, definition: Definition, spec: BotSpec) -> BotSpec:
         """The key is the content's hash, so an upload can neither be torn nor change what others run."""
-        sources = [directory]
+        sources = [definition.directory]
+        cache = self._settings.data / "cache"
         if spec.runtime == "python3.11":
-            installed = install_requirements(directory, self._settings.data / "cache" / "vendor", self._told)
+            installed = install_requirements(definition.directory, cache / "vendor", self._told)
             if installed is not None:
                 sources.append(installed)
-        scratch = self._settings.data / "cache" / "archives" / f"{spec.bot_id}.zip"
-        archive = pack(sources, scratch)
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="archive-", dir=cache) as scratch:
+            archive = pack(sources, Path(scratch) / "code.zip", definition.entry_files)
+            return self._stored(archive, spec)
+
+    def _stored(self, archive: Archive, spec: BotSpec) -> BotSpec:
         version = archive.sha256[:VERSION_LETTERS]
         key = f"{spec.bot_id}/{version}.zip"
         client = minio_client(self._settings)
@@ -108,7 +113,6 @@ class Deployment:
                     raise
                 client.fput_object(self._settings.code_bucket, key, str(archive.path))
                 self._told(f"uploaded {archive.files} files, {archive.size} bytes, as {version}")
-        archive.path.unlink()
         return replace(spec, code_key=key, code_version=version)
 
     async def _realtime(self, spec: BotSpec, enabled: bool, *, exists: bool) -> tuple[str, str]:
