@@ -3,12 +3,6 @@
 import os
 import sys
 
-USAGE = """usage: runtime execute [--query PATH] [--query-server-only] [--skip-sync] [--skip-query-server]
-       runtime daemon init [--bot-id ID] [--state-path DIR]
-       runtime daemon sync [--bot-id ID] [--state-path DIR] [--logs-path DIR] [--interval 60s]
-                           [--watch-done FILE] [--readiness-port N]
-       runtime version"""
-
 FLAGS = {
     "execute": {"--query": 1, "--query-server-only": 0, "--skip-sync": 0, "--skip-query-server": 0},
     "daemon init": {"--bot-id": 1, "--state-path": 1},
@@ -30,7 +24,12 @@ VARIABLES = {
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code; 2 for a command that does not exist."""
+    """The exit code; 2 for a command or flag that does not exist."""
+    if not arguments or "--help" in arguments or "-h" in arguments or arguments[0] == "help":
+        from agent.usage import USAGE
+
+        print(USAGE, file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
     environment = read_environment()
     name = " ".join(arguments[: 2 if arguments[:1] == ["daemon"] else 1])
     if name == "version":
@@ -39,17 +38,21 @@ def main(arguments: list[str]) -> int:
         print(VERSION)
         return 0
     if name not in FLAGS:
-        print(USAGE, file=sys.stderr)
-        return 2
-    flags = parse(arguments[len(name.split()) :], FLAGS[name])
-    if flags is None:
-        print(USAGE, file=sys.stderr)
-        return 2
+        return refuse(f"there is no command {name}")
+    try:
+        flags = parse(arguments[len(name.split()) :], FLAGS[name])
+    except ValueError as error:
+        return refuse(f"{name}: {error}")
     for flag, variable in VARIABLES.items():
         if flag in flags:
             environment[variable] = flags[flag]
     if "--interval" in flags:
-        environment["DURABOT_SYNC_INTERVAL"] = flags["--interval"].removesuffix("s")
+        from agent.duration import seconds
+
+        interval = seconds(flags["--interval"])
+        if interval is None:
+            return refuse(f"{name}: --interval {flags['--interval']!r} is no duration; one is 60s")
+        environment["DURABOT_SYNC_INTERVAL"] = str(interval)
     if name == "daemon init":
         from agent import daemon
 
@@ -58,7 +61,9 @@ def main(arguments: list[str]) -> int:
         from agent import daemon
 
         port = flags.get("--readiness-port", "0")
-        return daemon.sync(environment, flags.get("--watch-done", ""), int(port) if port.isdigit() else 0)
+        if not (port.isascii() and port.isdigit() and int(port) < 65536):
+            return refuse(f"{name}: --readiness-port {port!r} is no port")
+        return daemon.sync(environment, flags.get("--watch-done", ""), int(port))
     if "--query-server-only" in flags:
         from agent.query_server_only import run as serve
 
@@ -87,17 +92,25 @@ def read_environment() -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def parse(arguments: list[str], known: dict[str, int]) -> dict[str, str] | None:
-    """Flags with their values, as ``--flag value`` or ``--flag=value``; None for what is not known."""
+def refuse(reason: str) -> int:
+    """The exit code of a command line that means nothing."""
+    print(f"agent: {reason}; `runtime --help` shows what there is", file=sys.stderr)
+    return 2
+
+
+def parse(arguments: list[str], known: dict[str, int]) -> dict[str, str]:
+    """Flags with their values, as ``--flag value`` or ``--flag=value``; ValueError for what is not known."""
     found: dict[str, str] = {}
     rest = list(arguments)
     while rest:
         flag, equals, value = rest.pop(0).partition("=")
         if flag not in known:
-            return None
+            raise ValueError(f"there is no flag {flag}")
+        if equals and not known[flag]:
+            raise ValueError(f"{flag} takes no value")
         if known[flag] and not equals:
             if not rest:
-                return None
+                raise ValueError(f"{flag} needs a value")
             value = rest.pop(0)
         found[flag] = value
     return found
