@@ -22,6 +22,6 @@ runtime daemon sync   save what changed, again and again, and once more at SIGTE
 
 runtime version       print the version
 
-Flags take --flag VALUE or --flag=VALUE and win over the environment. The environment that each
-command needs is that of the bot contract: BOT_ID, RUNTIME, ENTRYPOINT and, for the object store, MINIO_ENDPOINT,
-MINIO_ACCESS_KEY and MINIO_SECRET_KEY."""
+Flags take --flag VALUE or --flag=VALUE and win over the environment, which is that of the bot
+contract: BOT_ID, RUNTIME, ENTRYPOINT and, for the object store, MINIO_ENDPOINT, MINIO_ACCESS_KEY and
+MINIO_SECRET_KEY."""

@@ -84,6 +84,6 @@ def test_durations(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "s", "5 s", "-1s", "1d", "5x", "\N{ARABIC-INDIC DIGIT ONE}s"])
+@pytest.mark.parametrize("text", ["", "0", "0s", "s", "5 s", "-1s", "1d", "5x", "\u0661s"])
 def test_no_durations(text: str) -> None:
     assert seconds(text) is None
