@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from worker.cli.output import Json, emit, fail
-from worker.cli.templates import KINDS, TEMPLATES, files_of
+from worker.cli.templates.directory import KINDS, TEMPLATES, files_of
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +24,7 @@ def init(
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")] = "realtime",
     as_json: Json = False,
 ) -> None:
-    """Write a small bot that runs at once.
+    """Write a small bot that runs at once; a compiled one after `make`.
 
     Example: durabot init my-bot --kind scheduled
     """
@@ -42,8 +44,13 @@ def init(
     for file, text in files.items():
         (directory / file).write_text(text)
 
+    tool = TEMPLATES[runtime].tool
+
     def render() -> None:
         print(f"{directory}: {', '.join(files)}")
-        print(f"next: durabot deploy {directory}")
+        if tool and not shutil.which(tool):
+            print(f"{tool} is missing here; it has to be installed to compile this bot")
+        make = f"make -C {shlex.quote(str(directory))} && " if tool else ""
+        print(f"next: {make}durabot deploy {shlex.quote(str(directory))}")
 
     emit({"directory": str(directory), "files": sorted(files)}, as_json, render)

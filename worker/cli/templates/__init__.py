@@ -1,0 +1,1 @@
+"""The bots that ``durabot init`` writes: one module for each runtime."""
