@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from signal import SIGTERM
 
 import typer
@@ -32,6 +33,8 @@ def down(data_dir: DataDir = None, as_json: Json = False) -> None:
     supervisor = processes.read(SUPERVISOR)
     if supervisor is not None:
         supervisor.send(SIGTERM)
+        if not as_json:
+            print("stopping the bots with grace, then the servers", file=sys.stderr, flush=True)
         if not wait_until_gone(supervisor, STOP_DEADLINE_S):
             fail(f"pid {supervisor.pid} has not stopped in {STOP_DEADLINE_S:g} s", as_json=as_json)
     # Left behind by a supervisor that was killed.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.data_dir import DataDir
-from worker.cli.output import Json, emit
+from worker.cli.output import Json, emit, fail
 from worker.cli.session import with_client
 from worker.settings import Settings
 
@@ -43,6 +43,11 @@ def run(
         return await row_of(client, row.workflow_id, row.run_id)
 
     row = with_client(data_dir, as_json, work)
-    emit(row, as_json, lambda: print(f"{bot}: {row.result} {row.reason}".rstrip() + f" ({row.workflow_id})"))
     if wait and row.result != "success":
-        raise typer.Exit(1)
+        if as_json:
+            emit(row, as_json, lambda: None)
+        cause = f"{bot}: {row.result}: {row.reason}" if row.reason else f"{bot}: {row.result}"
+        fail(
+            cause, code="run_failed", next_step=f"`durabot logs {bot}` shows what it printed", as_json=as_json
+        )
+    emit(row, as_json, lambda: print(f"{bot}: {row.result} ({row.workflow_id})"))

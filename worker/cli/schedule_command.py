@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,13 +104,17 @@ def next_runs(
     Example: durabot schedule next my-bot -n 5
     """
 
-    async def work(settings: Settings, client: Client) -> list[str]:
+    async def work(settings: Settings, client: Client) -> tuple[list[str], str]:
         from activities.cron import next_instants, parse
         from worker.control.directory import BotDirectory
 
-        spec = (await BotDirectory(client).scheduled(bot)).spec
+        scheduled = await BotDirectory(client).scheduled(bot)
+        spec, state = scheduled.spec, scheduled.description.schedule.state
         found = next_instants(parse(spec.schedule), spec.timezone, datetime.now(UTC), count)
-        return [time.isoformat() for time in found]
+        paused = f"{bot} is paused and fires at none of these: {state.note}" if state.paused else ""
+        return [time.isoformat() for time in found], paused
 
-    found = with_client(data_dir, as_json, work)
+    found, paused = with_client(data_dir, as_json, work)
+    if paused:
+        print(f"{paused}; `durabot schedule resume {bot}` lets it fire again", file=sys.stderr)
     emit(found, as_json, lambda: print("\n".join(found)))

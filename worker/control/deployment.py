@@ -138,9 +138,12 @@ class Deployment:
             action = "unchanged" if status.spec == spec else "updated"
             if action == "updated":
                 self._told("applying")
+                enabling = enabled and status.spec.config.get("enabled") is False
                 status = await handle.execute_update(
                     messages.CONFIGURE, Configure(spec=spec), result_type=BotStatus
                 )
+                if enabling:
+                    status = await self._update(spec.bot_id, messages.START, Empty())
             if not enabled and status.desired != messages.STOPPED:
                 status = await self._update(spec.bot_id, messages.STOP, Empty())
             return action, f"{status.phase}: {status.message}"
@@ -165,20 +168,23 @@ class Deployment:
                 return "created", f"{state}: {spec.schedule} ({spec.timezone})"
             except ScheduleAlreadyRunningError:
                 found = await self._directory.scheduled(spec.bot_id)
-                was_paused = found.description.schedule.state.paused
-                if found.spec == spec and (enabled or was_paused):
-                    return "unchanged", f"{spec.schedule} ({spec.timezone})"
+                before = found.description.schedule.state
+                if found.spec == spec and (enabled or before.paused):
+                    state = f"paused: {before.note}" if before.paused else "active"
+                    return "unchanged", f"{state}: {spec.schedule} ({spec.timezone})"
+                # An operator's pause outlives a deployment; that of a configuration ends with it.
+                enabling = enabled and found.spec.config.get("enabled") is False
 
                 def change(current: ScheduleUpdateInput) -> ScheduleUpdate:
-                    # An operator's pause outlives a deployment.
                     kept = current.description.schedule.state
-                    paused = kept.paused or not enabled
+                    paused = not enabling and (kept.paused or not enabled)
+                    told = "" if enabling else note or kept.note or ""
                     return ScheduleUpdate(
-                        schedule=schedule_of(
-                            spec, self._settings.task_queue, paused=paused, note=note or kept.note or ""
-                        ),
+                        schedule=schedule_of(spec, self._settings.task_queue, paused=paused, note=told),
                         search_attributes=attributes.of_bot(spec, "Scheduled"),
                     )
 
                 await self._directory.schedule(spec.bot_id).update(change)
+                after = (await self._directory.scheduled(spec.bot_id)).description.schedule.state
+                state = f"paused: {after.note}" if after.paused else "active"
                 return "updated", f"{state}: {spec.schedule} ({spec.timezone})"
