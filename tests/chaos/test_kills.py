@@ -1,0 +1,199 @@
+"""kill -9 of each part of the stack while bots are in every moment of their lives."""
+
+from __future__ import annotations
+
+import urllib.error
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client, ScheduleUpdate, ScheduleUpdateInput
+
+from activities.errors import ControlPlaneUnavailable
+from tests.chaos.fleet import NEVER, Fleet
+from tests.support.conditions import until
+from tests.support.witness import QUERY_KIND
+from worker.control.directory import BotDirectory
+from worker.control.lifecycle import Lifecycle
+from worker.control.runs import RunRow, list_runs
+from workflows import messages
+
+LEAVERS = ("leaver-before", "leaver-at", "leaver-after")
+REALTIME = ("runner", "stopper", "faller", "starter", *LEAVERS)
+HEAL_S = 60
+EXIT_OF_FALLER, EXIT_OF_LEAVER = 7, 3
+
+
+@pytest.fixture(scope="module")
+def bots(fleet: Fleet) -> Iterator[Fleet]:
+    """They live through all tests of this module, so that nothing a kill did can go unseen."""
+    fleet.deploy(
+        fleet.write("runner", query=True),
+        fleet.write("stopper", linger=0.8),
+        fleet.write("faller"),
+        fleet.write("starter"),
+        *(fleet.write(name) for name in LEAVERS),
+        fleet.write("clock", kind="scheduled", schedule="* * * * * *", work=0.2),
+        fleet.write("asked", kind="scheduled", schedule=NEVER, query=True),
+    )
+    yield fleet
+    fleet.operator.ask(lambda client: Lifecycle(client).stop("clock"))
+
+
+@pytest.fixture(scope="module")
+def hands() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor() as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("victim", ["worker", "gateway", "temporal", "s3", "up"])
+def test_no_start_no_exit_and_no_state_is_lost(bots: Fleet, hands: ThreadPoolExecutor, victim: str) -> None:
+    witness, operator = bots.witness, bots.operator
+    for name in REALTIME:
+        # Leaves a bot alone that runs.
+        operator.restart(name) if name in ("faller", *LEAVERS) else operator.start(name)
+    operator.stop("starter")
+    before = {name: bots.starts(name) for name in REALTIME}
+    noted = {name: _starts(bots, name) for name in REALTIME}
+    running = until(lambda: witness.living("runner"))
+    running.tell(f"save before {victim}")
+    until(lambda: running.heard("saved"))
+    until(lambda: bots.starts("clock"), what="a scheduled run")
+
+    asking = hands.submit(bots.query, "asked")
+    asked = until(lambda: witness.living("asked", QUERY_KIND), what="a query under way")
+    stopping = until(lambda: witness.living("stopper"))
+    answer_to_stop = hands.submit(operator.stop, "stopper")
+    until(lambda: stopping.heard("term"), what="SIGTERM")
+    falling = until(lambda: witness.living("faller"))
+    falling.tell(f"exit {EXIT_OF_FALLER}")
+    until(lambda: _phase(bots, "faller") == messages.BACKOFF, what="backoff")
+    leaving = [until(lambda name=name: witness.living(name)) for name in LEAVERS]  # type: ignore[misc]
+    answer_to_start = hands.submit(operator.start, "starter")
+    until(lambda: _phase(bots, "starter") != messages.STOPPED, what="a start under way")
+    leaving[0].tell(f"exit {EXIT_OF_LEAVER}")
+    until(lambda: leaving[0].ended)
+    leaving[1].tell(f"exit {EXIT_OF_LEAVER}")
+    killed = bots.stack.kill(victim)
+    leaving[2].tell(f"exit {EXIT_OF_LEAVER}")
+    asked.tell("go")
+    if victim == "up":
+        bots.stack.up()
+
+    def healed() -> bool:
+        found = bots.stack.process(victim)
+        return found is not None and found.pid != killed
+
+    until(healed, HEAL_S, f"another {victim}")
+    # A command may have lost its connection; what it had asked for counts all the same.
+    for answer in (answer_to_stop, answer_to_start):
+        error = answer.exception()
+        assert error is None or (victim in ("temporal", "up") and isinstance(error, ControlPlaneUnavailable))
+    operator.start("starter")
+    until(lambda: _phase(bots, "stopper") == messages.STOPPED, HEAL_S, "the stop")
+    for name in ("faller", "starter", *LEAVERS):
+        runs = _runs(bots, name, noted[name] + 1)
+        until(runs, HEAL_S, f"start {noted[name] + 1} of {name}")
+        until(lambda name=name: bots.starts(name) > before[name], what=f"{name} itself")  # type: ignore[misc]
+        assert bots.starts(name) == before[name] + 1, name
+    assert witness.living("runner") is running
+    assert bots.starts("stopper") == before["stopper"]
+    stopped = operator.status("stopper")
+    assert stopped is not None
+    assert stopped.last_exit is not None
+    assert (stopped.last_exit.exit_code, stopped.last_exit.final_sync) == (0, "ok")
+    assert _last_exit(bots, "faller") == EXIT_OF_FALLER
+    assert [_last_exit(bots, name) for name in LEAVERS] == [EXIT_OF_LEAVER] * len(LEAVERS)
+    error = asking.exception()
+    if error is None:
+        assert asking.result()["status"] == "ok"
+    else:
+        # The gateway that was asked is gone; nothing else is an excuse.
+        assert victim in ("gateway", "up")
+        assert isinstance(error, urllib.error.URLError | ConnectionError)
+    assert until(lambda: _answer(bots, "runner"), HEAL_S, "a query's answer")["data"] == {"starts": 1}
+    assert witness.overlaps() == []
+
+
+def test_state_went_from_each_start_to_the_next(bots: Fleet) -> None:
+    """Each process counts on from what the one before it left, also a scheduled bot's."""
+    bots.operator.start("stopper")
+    for name in (*REALTIME, "clock"):
+        lives = bots.witness.lives(name)
+        assert [life.hello["starts"] for life in lives] == list(range(1, len(lives) + 1)), name
+    terms = [life.hello["last"] for life in bots.witness.lives("stopper")[1:]]
+    assert terms == [f"term of start {number}" for number in range(1, len(terms) + 1)]
+
+
+def test_each_instant_has_its_run_or_its_skip(bots: Fleet) -> None:
+    """None is lost, none runs twice, and each run is told with its result."""
+
+    async def look(client: Client) -> tuple[list[RunRow], int, int]:
+        found = await BotDirectory(client).scheduled("clock")
+        info = found.description.info
+        return await list_runs(client, "clock", 10_000), info.num_actions, info.num_actions_skipped_overlap
+
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+
+    async def finish(client: Client) -> None:
+        def change(current: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule = current.description.schedule
+            return ScheduleUpdate(schedule=replace(schedule, spec=replace(schedule.spec, end_at=end)))
+
+        await BotDirectory(client).schedule("clock").update(change)
+
+    bots.operator.ask(finish)
+
+    def settled() -> tuple[list[RunRow], int, int] | None:
+        if datetime.now(UTC) < end:
+            return None
+        rows, actions, skipped = bots.operator.ask(look)
+        due = round(end.timestamp()) - round(min(row.instant for row in rows)) + 1
+        if len(rows) != actions or actions + skipped < due or not all(row.ended_at for row in rows):
+            return None
+        return rows, actions, skipped
+
+    rows, actions, skipped = until(settled, HEAL_S, "the end of all runs")
+    instants = sorted(round(row.instant) for row in rows)
+    assert len(set(instants)) == actions
+    assert actions + skipped == round(end.timestamp()) - instants[0] + 1
+    assert {(row.result, row.reason) for row in rows} == {("success", "")}
+    assert bots.starts("clock") == actions
+    assert bots.witness.overlaps() == []
+
+
+def _answer(bots: Fleet, name: str) -> dict[str, Any] | None:
+    """None while the gateway or what it needs is down."""
+    try:
+        return bots.query(name)
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+def _phase(bots: Fleet, name: str) -> str:
+    status = bots.operator.status(name)
+    return status.phase if status else ""
+
+
+def _runs(bots: Fleet, name: str, start: int) -> Callable[[], bool]:
+    def look() -> bool:
+        status = bots.operator.status(name)
+        return status is not None and (status.phase, status.starts) == (messages.RUNNING, start)
+
+    return look
+
+
+def _starts(bots: Fleet, name: str) -> int:
+    status = bots.operator.status(name)
+    assert status is not None
+    return status.starts
+
+
+def _last_exit(bots: Fleet, name: str) -> int | None:
+    status = bots.operator.status(name)
+    assert status is not None
+    assert status.last_exit is not None
+    return status.last_exit.exit_code
