@@ -104,7 +104,7 @@ class ContainerRun:
         self.stopping = True
         self._rounds += 1
         try:
-            await self._stop(queue)
+            await self._stop(queue, handle.done)
         except ActivityError as error:
             if is_cancelled_exception(error) and not self.cancelled and _workflow_cancelled():
                 raise
@@ -126,8 +126,10 @@ class ContainerRun:
             self._withdrawn = True
             handle.cancel()
 
-    async def _stop(self, queue: str) -> None:
-        await workflow.execute_activity(
+    async def _stop(self, queue: str, reported: Callable[[], bool]) -> None:
+        """Returns when the container is over, by the stop's word or by its own report: the worker that stops
+        it may have died, and only a missed heartbeat would tell."""
+        stopping: workflow.ActivityHandle[None] = workflow.start_activity(
             STOP_CONTAINER,
             StopContainer(container=self.request.container),
             task_queue=queue,
@@ -137,6 +139,13 @@ class ContainerRun:
             retry_policy=policies.STOP_RETRY,
             summary=f"stop {self.request.container} with grace",
         )
+        try:
+            await workflow.wait_condition(lambda: stopping.done() or reported())
+        finally:
+            if not stopping.done():
+                stopping.cancel()
+        if stopping.done():
+            await stopping
 
     async def _report(self, handle: workflow.ActivityHandle[ExitReport]) -> ExitReport:
         try:
