@@ -19,7 +19,8 @@ from activities.messages import HOST_STOPPED, RUN_CONTAINER
 from activities.ports import ContainerBackend, ContainerState
 from worker.container_news import TRANSIENT, news_of, phase_of
 from worker.waiting_activity import WaitingActivity, started_activities
-from workflows.messages import CONTAINER_NEWS, ContainerNews
+from workflows.ids import QUERY_WORKFLOW
+from workflows.messages import CONTAINER_NEWS, STARTING, STOPPING, ContainerNews
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,15 @@ RESYNC_S = 30.0
 BEAT_S = 180.0
 LOOK_S = 5.0
 FIRST_LOOK_S = 0.05
-# Younger than this, a start without a container is one that is under way.
-START_UNDER_WAY_S = 60.0
+LOST_STARTS_S = 5.0
+# Younger than this, a start without a container is one that is under way. Taking a slow one for lost does no
+# harm: the next try adopts its container.
+START_UNDER_WAY_S = 10.0
 RETRY_FIRST_S = 0.25
 RETRY_LARGEST_S = 10.0
 PARALLEL = 32
+# Cheap to ask often: bots that run, rest or wait for their next start are not among them.
+IN_A_START = f"(Phase IN ('{STARTING}', '{STOPPING}') OR WorkflowType = '{QUERY_WORKFLOW}')"
 
 
 class FleetWatcher:
@@ -54,6 +59,7 @@ class FleetWatcher:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._every(RESYNC_S, self.resync))
+            group.create_task(self._every(LOST_STARTS_S, self._find_lost_starts))
             group.create_task(self._every(BEAT_S, self._beat))
             group.create_task(self._every(LOOK_S, self._look))
             group.create_task(self._look_at_fresh())
@@ -84,16 +90,12 @@ class FleetWatcher:
         for state in states:
             if state.phase == "running" and state.labels.get("workflow_id") not in waited_for:
                 await self._stop_if_orphan(state)
-        present = {state.name for state in states}
-        owners = {state.labels.get("workflow_id") for state in states}
-        for workflow_id, run_id in waited_for.items():
-            if workflow_id not in owners:
-                await self._retry_lost_starts(workflow_id, run_id, present)
 
     async def _follow(self) -> None:
         async for event in self._backend.events():
             if event.kind == "resync":
                 self._soon(self._guarded(self.resync))
+                self._soon(self._guarded(self._find_lost_starts))
             elif event.kind == "started":
                 self._fresh[event.name] = time.monotonic()
             elif event.kind == "exited":
@@ -167,9 +169,20 @@ class FleetWatcher:
     async def _stop(self, name: str) -> None:
         await self._backend.stop(name)
 
-    async def _workflows_here(self) -> dict[str, str]:
-        query = f"ExecutionStatus = 'Running' AND Host = '{self._host}' AND BotId IS NOT NULL"
+    async def _workflows_here(self, condition: str = "BotId IS NOT NULL") -> dict[str, str]:
+        query = f"ExecutionStatus = 'Running' AND Host = '{self._host}' AND {condition}"
         return {found.id: found.run_id async for found in self._client.list_workflows(query)}
+
+    async def _find_lost_starts(self) -> None:
+        """A start whose worker was killed, or whose task was lost with the server that was handing it out,
+        would be missed by nobody before its heartbeat timeout."""
+        starting = await self._workflows_here(IN_A_START)
+        states = await self._backend.list()
+        present = {state.name for state in states}
+        owners = {state.labels.get("workflow_id") for state in states}
+        for workflow_id, run_id in starting.items():
+            if workflow_id not in owners:
+                await self._retry_lost_starts(workflow_id, run_id, present)
 
     async def _retry_lost_starts(self, workflow_id: str, run_id: str, present: set[str]) -> None:
         started = await started_activities(self._client, workflow_id, run_id, RUN_CONTAINER)

@@ -115,6 +115,10 @@ class Queries:
 
     async def _cold(self, spec: BotSpec, path: str, params: dict[str, Any], timeout_s: float) -> QueryResult:
         request_id = uuid4().hex
+        found = [SearchAttributePair(attributes.BOT_ID, spec.bot_id)]
+        if spec.host:
+            # So that its host's watcher finds it.
+            found.append(SearchAttributePair(attributes.HOST, spec.host))
         call = QueryCall(
             path=path, params=params, timeout_s=timeout_s, result_key=f"{spec.bot_id}/{request_id}.json"
         )
@@ -126,9 +130,7 @@ class Queries:
                         QueryInput(spec=spec, query=call),
                         id=ids.query_workflow_id(spec.bot_id, request_id),
                         task_queue=self._settings.task_queue,
-                        search_attributes=TypedSearchAttributes(
-                            [SearchAttributePair(attributes.BOT_ID, spec.bot_id)]
-                        ),
+                        search_attributes=TypedSearchAttributes(found),
                         static_summary=f"query {path} of {spec.bot_id}",
                     )
         except TimeoutError as error:
