@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup system demo test lint clean
+.PHONY: setup system demo test lint clean bench
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ lint: $(STAMP)
 
 test: $(STAMP) lint
 	$(VENV)/bin/pytest -q
+
+# All measurements, or one: `make bench B=cold_query`. Their names are in bench/README.md.
+bench: $(STAMP)
+	$(VENV)/bin/python -m bench $(B)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -105,8 +105,6 @@ async def _floor(client: Client) -> list[float]:
         handles = await asyncio.gather(
             *(temporal_alone.schedule(client, ScheduleSpec(calendars=[instant])) for _ in range(HERD))
         )
-        await until(
-            lambda: len(temporal_alone.delays(*handles)) >= HERD, DEADLINE_S, "the floor's workflows"
-        )
+        await until(lambda: len(temporal_alone.delays(*handles)) >= HERD, DEADLINE_S, "the floor's workflows")
         await asyncio.gather(*(handle.delete() for handle in handles))
         return [delay / 1000 for delay in temporal_alone.delays(*handles)]

@@ -1,0 +1,169 @@
+"""What does a sync cost for a state of 500 MB, unchanged and changed by one percent?"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.result import Goal, Result, Series
+from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, free_ports
+from worker.settings import interpreter
+
+DRIVER = Path(__file__).with_name("sync_driver.py")
+MIB = 1024 * 1024
+STATE_MIB = 500
+# One large file, many middle ones, and a crowd of small ones.
+LARGE_MIB, MIDDLE, SMALL, SMALL_BYTES = 200, 200, 1000, 100 * 1024
+CPU_LIMIT_MS = 100
+CHANGED_LIMIT_PERCENT = 3
+UNCHANGED_SYNCS = 15
+SEED = 1
+
+
+def measure(scratch: Path) -> Result:
+    """Each sync in a fork that ends, as the agent does it; its CPU time includes the imports."""
+    server = S3Server(scratch / "s3" / "data", free_ports(6))
+    server.start()
+    try:
+        return _measure(scratch, server)
+    finally:
+        server.kill()
+
+
+def _measure(scratch: Path, server: S3Server) -> Result:
+    state = scratch / "state"
+    environment = _environment(scratch, server)
+    # The first start, which claims the log; it would empty a directory that it does not know.
+    _sync(environment, "restore")
+    size = _fill(state)
+    first = _sync(environment)
+    # Files that were just written are read again once: their time alone does not vouch for them.
+    _sync(environment)
+    unchanged = [_sync(environment) for _ in range(UNCHANGED_SYNCS)]
+    empty = [_sync(environment, "nothing").cpu_ms for _ in range(UNCHANGED_SYNCS)]
+    changed = {
+        "1 % of the files rewritten": _change(environment, lambda: _rewrite_files(state)),
+        "1 % of the large file in one place": _change(environment, lambda: _overwrite(state, 1)),
+        "1 % of the large file in ten places": _change(environment, lambda: _overwrite(state, 10)),
+        "1 % appended to the large file": _change(environment, lambda: _append(state)),
+    }
+    cpu = Series(name="unchanged: CPU of a sync", values=[sync.cpu_ms for sync in unchanged])
+    wall = Series(name="unchanged: time of a sync", values=[sync.wall_ms for sync in unchanged])
+    share = {name: sync.uploaded / size * 100 for name, sync in changed.items()}
+    return Result(
+        question=f"Sync of a state of {size / MIB:.0f} MiB in {MIDDLE + SMALL + 1} files",
+        unit="ms",
+        series=[cpu, wall, Series(name="a fork that imports nothing", values=empty, floor=True)],
+        goals=[
+            Goal(
+                what="unchanged: uploaded",
+                value=sum(sync.uploaded for sync in unchanged),
+                limit=0,
+                unit="bytes",
+            ),
+            Goal(what="unchanged: CPU, p50", value=cpu.p50, limit=CPU_LIMIT_MS, unit="ms"),
+            *(
+                Goal(what=f"{name}: uploaded", value=percent, limit=CHANGED_LIMIT_PERCENT, unit="%")
+                for name, percent in share.items()
+            ),
+        ],
+        facts={
+            "first_sync": {"cpu_ms": first.cpu_ms, "wall_ms": first.wall_ms, "uploaded": first.uploaded},
+            "changed": {
+                name: {"cpu_ms": sync.cpu_ms, "wall_ms": sync.wall_ms, "uploaded": sync.uploaded}
+                for name, sync in changed.items()
+            },
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sync:
+    """One sync: what it uploaded, and what its process used."""
+
+    uploaded: int
+    cpu_ms: float
+    wall_ms: float
+
+
+def _sync(environment: dict[str, str], what: str = "sync") -> _Sync:
+    done = subprocess.run(
+        [interpreter(), "-I", "-S", str(DRIVER), str(DRIVER.parents[1]), what],
+        input="\0".join(f"{name}={value}" for name, value in environment.items()),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    if "failed" in found["found"]:
+        raise AssertionError(f"{what} failed: {found['found']}")
+    return _Sync(
+        uploaded=found["found"].get("uploaded_bytes", 0), cpu_ms=found["cpu_ms"], wall_ms=found["wall_ms"]
+    )
+
+
+def _change(environment: dict[str, str], change: Callable[[], None]) -> _Sync:
+    change()
+    sync = _sync(environment)
+    _sync(environment)
+    return sync
+
+
+def _fill(state: Path) -> int:
+    """Random bytes: what compresses would flatter the uploads. Returns the size of all."""
+    generator = random.Random(SEED)
+    sizes = {"large.bin": LARGE_MIB * MIB}
+    sizes |= {f"middle/{number:04d}.bin": MIB for number in range(MIDDLE)}
+    sizes |= {f"small/{number:04d}.bin": SMALL_BYTES for number in range(SMALL)}
+    for name, size in sizes.items():
+        path = state / name
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as file:
+            for begin in range(0, size, MIB):
+                file.write(generator.randbytes(min(MIB, size - begin)))
+    return sum(sizes.values())
+
+
+def _rewrite_files(state: Path) -> None:
+    """One percent of the middle and of the small files, which is less than one percent of all."""
+    chosen = [*sorted((state / "middle").iterdir())[::100], *sorted((state / "small").iterdir())[::100]]
+    for path in chosen:
+        path.write_bytes(os.urandom(path.stat().st_size))
+
+
+def _overwrite(state: Path, places: int) -> None:
+    """Five megabytes of the large file, which is one percent of the state."""
+    size = STATE_MIB * MIB // 100 // places
+    with (state / "large.bin").open("r+b") as file:
+        for place in range(places):
+            file.seek(place * LARGE_MIB * MIB // places + 12345)
+            file.write(os.urandom(size))
+
+
+def _append(state: Path) -> None:
+    with (state / "large.bin").open("ab") as file:
+        file.write(os.urandom(STATE_MIB * MIB // 100))
+
+
+def _environment(scratch: Path, server: S3Server) -> dict[str, str]:
+    return {
+        "BOT_ID": "large",
+        "RUNTIME": "python3.11",
+        "ENTRYPOINT": "main.py",
+        "MINIO_ENDPOINT": server.endpoint,
+        "MINIO_ACCESS_KEY": ACCESS_KEY,
+        "MINIO_SECRET_KEY": SECRET_KEY,
+        "CODE_PATH": str(scratch / "bot"),
+        "STATE_PATH": str(scratch / "state"),
+        "STATE_DIR": str(scratch / "state" / ".the0-state"),
+        "LOGS_PATH": str(scratch / "run" / "logs"),
+        "DURABOT_RUN_DIR": str(scratch / "run"),
+        "DURABOT_QUERY_DIR": str(scratch / "query"),
+        "DURABOT_STATE_CACHE": str(scratch / "cache"),
+        "DURABOT_RUN_ID": "bench",
+    }

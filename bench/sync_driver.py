@@ -1,0 +1,43 @@
+"""One sync as the agent makes it: from a process that has imported nothing, in a fork that ends.
+
+``python -I -S sync_driver.py ROOT restore|sync|nothing``, the agent's environment on stdin, one
+NUL-ended ``NAME=value`` after the other; prints what the fork found and used as JSON.
+"""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, sys.argv[1])
+
+from agent.forked import Fork, Result
+
+
+def work(environment: dict[str, str], what: str) -> Result:
+    """In the fork."""
+    if what == "nothing":
+        return {}
+    from agent import storage
+
+    if what == "restore":
+        return storage.restore(environment, lambda phase, message: None, query=False, claim=True)
+    return storage.sync(environment, state=True, last=False)
+
+
+def main() -> None:
+    """Milliseconds."""
+    pairs = (pair.partition("=") for pair in sys.stdin.read().split("\0") if pair)
+    environment = {name: value for name, _, value in pairs}
+    begun = time.perf_counter()
+    fork = Fork(lambda: work(environment, sys.argv[2]))
+    _, status, usage = os.wait4(fork.pid, 0)
+    wall = time.perf_counter() - begun
+    cpu = usage.ru_utime + usage.ru_stime
+    found = {"found": fork.result(status), "cpu_ms": cpu * 1000, "wall_ms": wall * 1000}
+    # Only now: the agent has no json before it forks, so the fork has to pay for it.
+    import json
+
+    print(json.dumps(found))
+
+
+main()
