@@ -18,8 +18,8 @@ from bench.embedded import embedded
 from bench.result import Goal, Result, Series
 from tests.support.bots import write_bot
 from tests.support.conditions import until
-from tests.support.s3_server import free_ports
 from tests.support.stack import Stack
+from worker.embedded.free_ports import free_ports
 
 IN_PROCESS_LIMIT_MS = 3
 TEMPORAL_LIMIT_MS = 20

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.result import Goal, Result, Series
-from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, free_ports
+from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from worker.settings import interpreter
 
 DRIVER = Path(__file__).with_name("sync_driver.py")
@@ -27,7 +27,7 @@ SEED = 1
 
 def measure(scratch: Path) -> Result:
     """Each sync in a fork that ends, as the agent does it; its CPU time includes the imports."""
-    server = S3Server(scratch / "s3" / "data", free_ports(6))
+    server = S3Server(scratch / "s3" / "data")
     server.start()
     try:
         return _measure(scratch, server)
