@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from activities.messages import KILLED, LOST, ExitReport
 from activities.ports import ContainerState
 
-SIGKILL = 9
+# A bot may be able to write its agent's files, and a history has to bear what they say. The agent's own
+# limits, in characters: messages of two thousand, query results of 256 KiB.
+LONGEST_TEXT = 2000
+LONGEST_RESULT = 256 * 1024
 
 
 def exit_report(state: ContainerState) -> ExitReport:
@@ -27,7 +31,7 @@ def exit_report(state: ContainerState) -> ExitReport:
             started_at=_seconds(own.get("started_at")),
             finished_at=state.finished_at,
             durations=_durations(own.get("durations")),
-            query_result=_text(own, "query_result"),
+            query_result=_result(own.get("query_result")),
             query_result_key=_text(own, "query_result_key"),
         )
     if state.exit_code is None:
@@ -52,7 +56,11 @@ def exit_report(state: ContainerState) -> ExitReport:
 
 def _text(source: Mapping[str, object], name: str) -> str:
     value = source.get(name)
-    return value if isinstance(value, str) else ""
+    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
+
+
+def _result(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST_RESULT else ""
 
 
 def _integer(source: Mapping[str, object], name: str, default: int | None) -> int | None:
@@ -61,7 +69,13 @@ def _integer(source: Mapping[str, object], name: str, default: int | None) -> in
 
 
 def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return 0
+    return seconds if math.isfinite(seconds) else 0
 
 
 def _durations(value: object) -> dict[str, float]:

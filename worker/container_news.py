@@ -10,6 +10,9 @@ from workflows.messages import ContainerNews
 # While an agent is in one of these, the next phase is a matter of milliseconds.
 TRANSIENT = frozenset({"", "starting", "downloading", "restoring"})
 
+# A bot may be able to write its agent's status, and a history has to bear what it says.
+LONGEST_MESSAGE = 2000
+
 
 def phase_of(state: ContainerState) -> str:
     """The agent's phase, empty before its first word."""
@@ -33,4 +36,4 @@ def news_of(state: ContainerState) -> ContainerNews | None:
 
 def _text(source: Mapping[str, object] | None, name: str) -> str:
     value = (source or {}).get(name)
-    return value if isinstance(value, str) else ""
+    return value[:LONGEST_MESSAGE] if isinstance(value, str) else ""

@@ -107,6 +107,10 @@ class FlowHost:
             Worker(self.client, task_queue=f"{self.task_queue}-host-{self.name}", activities=activities)
         )
 
+    async def stop_polling(self) -> None:
+        """The host's worker goes; what it had started goes on."""
+        await self._workers.pop().__aexit__(None, None, None)
+
     async def _run(self, worker: Worker) -> None:
         await worker.__aenter__()
         self._workers.append(worker)
