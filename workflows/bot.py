@@ -158,7 +158,9 @@ class BotWorkflow:
         decision = restart.decide(report, self._failures, ran_s, workflow.random().random())
         self._failures = decision.failures
         self._next_start_at = now + decision.delay_s
-        text = f"{outcome.reason(report)}; start {number + 1} in {decision.delay_s:.0f} s"
+        text = f"{outcome.reason(report)}; start {number + 1} is at {outcome.clock(self._next_start_at)}"
+        if decision.crash_loop:
+            text += f", after {decision.failures} short lives in a row; `durabot logs` shows what it printed"
         self._show(messages.CRASH_LOOP if decision.crash_loop else messages.BACKOFF, text)
         self._settled += 1
 
@@ -181,7 +183,11 @@ class BotWorkflow:
     async def _back_off(self) -> None:
         delay = self._next_start_at - workflow.now().timestamp()
         try:
-            await workflow.wait_condition(self._halting, timeout=timedelta(seconds=delay))
+            await workflow.wait_condition(
+                self._halting,
+                timeout=timedelta(seconds=delay),
+                timeout_summary=f"backoff before start {self._starts + 1}",
+            )
         except TimeoutError:
             self._next_start_at = 0
 
@@ -207,7 +213,7 @@ class BotWorkflow:
                 ]
             )
         self._phase, self._message = phase, message
-        last = f"\n\nLast end: {outcome.reason(self._last_exit)}" if self._last_exit else ""
+        last = f"\n\nLast end: {outcome.account(self._last_exit)}" if self._last_exit else ""
         workflow.set_current_details(f"**{phase}**: {message}{last}")
 
     def _status(self) -> BotStatus:
@@ -243,7 +249,8 @@ class BotWorkflow:
         if news.phase == "running":
             if not self._running_since:
                 self._running_since = workflow.now().timestamp()
-            self._show(messages.RUNNING, news.message or f"runs on host {self._host}")
+            well = f"runs on host {self._host} since {outcome.clock(self._running_since)}"
+            self._show(messages.RUNNING, news.message or well)
         elif news.phase == "waiting_for_storage":
             self._show(messages.WAITING_FOR_STORAGE, news.message)
         else:
@@ -268,6 +275,7 @@ class BotWorkflow:
                     or self._renewing
                 ),
                 timeout=policies.START_ANSWER,
+                timeout_summary="longest wait of a start's answer",
             )
         return self._status()
 
@@ -275,7 +283,9 @@ class BotWorkflow:
         """Wait for ``over``; False, and a message that says why, when the host does not answer in time."""
         limit = self._spec.stop_grace_s + self._spec.sync_budget_s + policies.STOP_ANSWER.total_seconds()
         try:
-            await workflow.wait_condition(over, timeout=timedelta(seconds=limit))
+            await workflow.wait_condition(
+                over, timeout=timedelta(seconds=limit), timeout_summary="longest wait of a stop's answer"
+            )
         except TimeoutError:
             self._show(messages.STOPPING, f"host {self._host} has not ended it yet; it is asked again")
             return False

@@ -115,7 +115,9 @@ class ContainerRun:
                 await workflow.sleep(policies.STOP_SETTLE)
             return
         with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(handle.done, timeout=policies.STOP_SETTLE)
+            await workflow.wait_condition(
+                    handle.done, timeout=policies.STOP_SETTLE, timeout_summary="the report of the stop"
+                )
         if not handle.done() and self._rounds > 1:
             # Twice there was nothing to stop and nothing was reported: the start has not happened yet.
             self._withdraw(handle)

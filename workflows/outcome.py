@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from activities.messages import LOST, ExitReport
@@ -48,3 +49,20 @@ def reason(report: ExitReport) -> str:
     if report.final_sync == "failed" and "final sync" not in text:
         text += f" (final sync failed; the last saved state is generation {report.generation_after})"
     return text
+
+
+def account(report: ExitReport) -> str:
+    """A whole sentence for the Web UI: how and when the last container ended, and where its state is."""
+    text = reason(report)
+    if report.finished_at:
+        text += f", at {clock(report.finished_at)}"
+    if report.started_at and report.finished_at > report.started_at:
+        text += f", {report.finished_at - report.started_at:.0f} s after its start"
+    if report.final_sync == "ok":
+        text += f"; its state is saved as generation {report.generation_after}"
+    return text
+
+
+def clock(instant: float) -> str:
+    """Unix seconds as a person reads them."""
+    return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%S} UTC"
