@@ -41,6 +41,12 @@ class QueryFailed(DurabotError):
     code = "query_failed"
 
 
+class QueryServerAway(QueryFailed):
+    """Nothing listens where the bot's query server should: it starts, it ends, or it is broken."""
+
+    code = "query_server_away"
+
+
 class QueryTimeout(DurabotError):
     """No answer to a query within its time."""
 

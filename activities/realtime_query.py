@@ -7,9 +7,10 @@ import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from activities.errors import InvalidInput, QueryFailed, QueryTimeout
+from activities.errors import QueryFailed, QueryServerAway, QueryTimeout
 from activities.lenient_http import read_answer
 from activities.query_answer import NoAnswer, QueryAnswer, parse_answer
+from activities.query_path import query_path
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 # SDK servers read a request with one read of this size.
@@ -23,11 +24,14 @@ async def ask(
     timeout_s: float,
     max_bytes: int = MAX_BODY_BYTES,
 ) -> QueryAnswer:
-    """The bot's answer. Nothing a client sends can change the address, and no redirect is followed."""
+    """The bot's answer. Nothing a client sends can change the address, and no redirect is followed.
+
+    ``QueryServerAway`` tells that the bot has not seen the query.
+    """
     request = build_request(path, params)
     try:
         async with asyncio.timeout(timeout_s):
-            reader, writer = await asyncio.open_connection(*address)
+            reader, writer = await _connect(address)
             try:
                 writer.write(request)
                 await writer.drain()
@@ -40,33 +44,26 @@ async def ask(
     except TimeoutError as error:
         raise QueryTimeout(f"the bot did not answer {path} within {timeout_s:g} s") from error
     except OSError as error:
-        raise QueryFailed(f"the bot's query server cannot be reached: {error}") from error
+        raise QueryFailed(f"the bot's query server broke the connection: {error}") from error
     return _understood(status, body, path)
+
+
+async def _connect(address: tuple[str, int]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        return await asyncio.open_connection(*address)
+    except OSError as error:
+        raise QueryServerAway(f"the bot's query server cannot be reached: {error}") from error
 
 
 def build_request(path: str, params: dict[str, Any]) -> bytes:
     """Parameters go into the query string and the body. When both would be more than a small read, the query
     string is left out: an SDK that reads the request at once would lose the end of it."""
-    target = safe_path(path)
+    target = quote(query_path(path), safe="/:@!$&'()*+,;=-._~%")
     body = json.dumps(params, ensure_ascii=True, separators=(",", ":")).encode()
     texts = {name: value if isinstance(value, str) else _text(value) for name, value in params.items()}
     query = urlencode(texts, errors="surrogatepass")
     request = _request(f"{target}?{query}" if query else target, body)
     return request if len(request) < SMALL_REQUEST_BYTES else _request(target, body)
-
-
-def safe_path(path: str) -> str:
-    """A path and nothing else; ``InvalidInput`` for what could name another host or another request."""
-    if not path.startswith("/"):
-        path = "/" + path
-    if path.startswith("//") or "\\" in path:
-        raise InvalidInput(f"query path {path!r} names a host")
-    if any(ord(character) < 32 or ord(character) == 127 for character in path):
-        raise InvalidInput(f"query path {path!r} has control characters")
-    try:
-        return quote(path, safe="/:@!$&'()*+,;=-._~%")
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"query path {path!r} has half a character") from error
 
 
 def _request(target: str, body: bytes) -> bytes:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from activities.bot_spec import SCHEDULED
+from activities.errors import InvalidInput
 from activities.messages import RunContainer
 from activities.ports import ContainerSpec
 
@@ -55,6 +56,9 @@ def container_spec(request: RunContainer, storage: StorageAccess, waiting: Activ
             "QUERY_RESULT_KEY": request.query.result_key,
             "DURABOT_QUERY_TIMEOUT": _number(request.query.timeout_s),
         }
+    for name, value in environment.items():
+        if not _is_variable(value):
+            raise InvalidInput(f"bot {bot.bot_id}: {name} has a null byte or half a character in it")
     labels = {
         "bot_id": bot.bot_id,
         "run_id": request.run_id,
@@ -80,6 +84,11 @@ def container_spec(request: RunContainer, storage: StorageAccess, waiting: Activ
         cpu=bot.cpu,
         pids=bot.pids,
     )
+
+
+def _is_variable(value: str) -> bool:
+    """Of these a null byte would end one variable and begin another."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _json(value: object) -> str:

@@ -92,11 +92,16 @@ def bot_environment(contract: Contract, inherited: Mapping[str, str], *, query: 
         environment["QUERY_PATH"] = contract.query_path
         environment["QUERY_PARAMS"] = json.dumps(parameters, ensure_ascii=True, separators=(",", ":"))
         environment |= {
-            f"QUERY_PARAM_{name}": _text(value)
+            f"QUERY_PARAM_{name}": text
             for name, value in parameters.items()
-            if name and "=" not in name and "\0" not in name
+            if name and "=" not in name and _is_variable(name) and _is_variable(text := _text(value))
         }
     return environment
+
+
+def _is_variable(text: str) -> bool:
+    """Neither null bytes nor half characters can be in an environment; QUERY_PARAMS has them escaped."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -45,7 +45,7 @@ def query(
         from worker.control.queries import Queries
 
         queries = Queries(settings, client, RunningBots(make_backend(settings)))
-        return await queries.query(bot, path if path.startswith("/") else "/" + path, given, timeout)
+        return await queries.query(bot, path, given, timeout)
 
     result = with_client(data_dir, as_json, work)
     if result.status != "ok":

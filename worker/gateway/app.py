@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from activities.errors import DurabotError, QueryFailed
+from activities.query_path import query_path
 from worker.gateway.query_service import QueryService
 from worker.gateway.wire import BadBody, envelope, parse_query
 
@@ -40,7 +41,7 @@ def build_app(
         under_way += 1
         try:
             asked = parse_query(await _body(request, body_seconds))
-            path = asked.query_path if asked.query_path.startswith("/") else "/" + asked.query_path
+            path = query_path(asked.query_path)
             result = await queries.query(asked.bot_id, path, asked.params or {}, asked.timeout_s)
             if result.status != "ok":
                 return _answer(
