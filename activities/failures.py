@@ -7,8 +7,34 @@ from contextlib import contextmanager
 
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import DurabotError
+from activities.errors import (
+    BackendRefused,
+    BackendUnavailable,
+    Conflict,
+    DurabotError,
+    InvalidInput,
+    NotFound,
+    QueryFailed,
+    QueryServerAway,
+    QueryTimeout,
+    StorageUnavailable,
+)
 from agent.errors import AgentError
+
+BY_CODE = {
+    kind.code: kind
+    for kind in (
+        InvalidInput,
+        NotFound,
+        Conflict,
+        QueryFailed,
+        QueryServerAway,
+        QueryTimeout,
+        BackendUnavailable,
+        BackendRefused,
+        StorageUnavailable,
+    )
+}
 
 
 @contextmanager
@@ -18,3 +44,8 @@ def typed_failures() -> Iterator[None]:
         yield
     except (DurabotError, AgentError) as error:
         raise ApplicationError(str(error), type=error.code, non_retryable=not error.retryable) from error
+
+
+def from_failure(failure: ApplicationError) -> DurabotError:
+    """The way back, on the side of who called the activity; of a kind that only agents have, the base."""
+    return BY_CODE.get(failure.type or "", DurabotError)(failure.message)

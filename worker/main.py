@@ -18,6 +18,7 @@ from activities.containers import Containers
 from activities.errors import StorageUnavailable
 from activities.hosts import HostPlacement, HostPulse
 from activities.ports import ContainerBackend
+from activities.query_results import QueryResults
 from activities.realtime import RealtimeQueries
 from activities.running_bot import RunningBots
 from activities.state import StateActivities
@@ -100,7 +101,8 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     placement = HostPlacement(client)
     state = StateActivities(storage, settings.state_bucket)
     containers = Containers(backend, storage)
-    queries = RealtimeQueries(RunningBots(backend))
+    results = QueryResults(storage, settings.query_results_bucket)
+    queries = RealtimeQueries(RunningBots(backend), results)
     pulse = HostPulse(client, backend.isolation(), version())
     control = Worker(
         client,

@@ -83,11 +83,14 @@ class BotDirectory:
         assert isinstance(given, RunInput)
         return given.spec
 
-    async def spec(self, bot_id: str) -> BotSpec:
-        """The current description of a bot of either kind."""
-        if await self.kind(bot_id) == REALTIME:
-            return (await self.realtime_status(bot_id)).spec
-        return (await self.scheduled(bot_id)).spec
+    async def find(self, bot_id: str) -> BotStatus | ScheduledBot:
+        """A bot of either kind with its current description; ``NotFound`` when there is none."""
+        realtime, scheduled = await asyncio.gather(self._is_realtime(bot_id), self._described(bot_id))
+        if realtime:
+            return await self.realtime_status(bot_id)
+        if scheduled is not None:
+            return ScheduledBot(spec=await self.spec_of(scheduled), description=scheduled)
+        raise NotFound(f"there is no bot {bot_id}")
 
     async def _is_realtime(self, bot_id: str) -> bool:
         try:
