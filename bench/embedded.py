@@ -43,7 +43,7 @@ def lines(path: Path) -> list[str]:
 
 async def spec_of(client: Client, bot: str) -> BotSpec:
     """What a deployed bot runs as: the model for many others with the same code."""
-    return await BotDirectory(client).spec(bot)
+    return (await BotDirectory(client).find(bot)).spec
 
 
 async def until(look: Callable[[], bool], seconds: float, what: str) -> None:
