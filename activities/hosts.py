@@ -47,7 +47,11 @@ class HostPlacement:
     async def place_bot(self, request: PlaceBot) -> Placement:
         """The first ready host by name; waits by being retried while there is none."""
         hosts: list[str] = []
-        query = "WorkflowType = 'host' AND ExecutionStatus = 'Running' AND Phase = 'Ready'"
+        query = (
+            "WorkflowType = 'host' AND ExecutionStatus = 'Running' AND Phase = 'Ready' "
+            # Installations that share a Temporal namespace differ in this.
+            f"AND TaskQueue = '{activity.info().task_queue}'"
+        )
         async for found in self._client.list_workflows(query):
             hosts.append(found.id.removeprefix("host/"))
         with typed_failures():
