@@ -11,6 +11,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.definition.load import load
 from tests.support.bots import write_bot
 from tests.support.operator import Operator
 from tests.support.stack import Stack
@@ -42,7 +43,7 @@ class Fleet:
 
         async def work(client: Client) -> None:
             deployment = Deployment(self.stack.worker_settings(), client, lambda line: None)
-            await asyncio.gather(*(deployment.deploy(directory) for directory in directories))
+            await asyncio.gather(*(deployment.deploy(load(directory)) for directory in directories))
 
         self.operator.ask(work)
 

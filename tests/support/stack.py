@@ -51,7 +51,7 @@ class Stack:
         return Settings.model_validate(names)
 
     async def client(self) -> Client:
-        return await Client.connect(f"127.0.0.1:{self.settings['DURABOT_TEMPORAL_PORT']}")
+        return await Client.connect(self.worker_settings().temporal_address_in_use)
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One command; with ``check`` a failure fails the test with all that was printed."""

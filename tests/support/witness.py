@@ -125,9 +125,7 @@ class Witness:
 
     def lives(self, bot: str, kind: str = BOT_KIND) -> list[Life]:
         """All processes of a bot, in the order in which they began."""
-        return [
-            life for life in self._all if (life.hello.get("bot"), life.hello.get("kind")) == (bot, kind)
-        ]
+        return [life for life in self._all if (life.hello.get("bot"), life.hello.get("kind")) == (bot, kind)]
 
     def living(self, bot: str, kind: str = BOT_KIND) -> Life | None:
         """The newest process, if it lives."""
