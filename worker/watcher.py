@@ -50,7 +50,7 @@ class FleetWatcher:
         self._settling: set[str] = set()
         self._told: dict[str, ContainerNews] = {}
         self._fresh: dict[str, float] = {}
-        self._host_stops = False
+        self._stopped_here: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._gate = asyncio.Semaphore(PARALLEL)
 
@@ -67,8 +67,9 @@ class FleetWatcher:
     async def stop_all(self) -> None:
         """The operator stops the host: stop every container with grace, and tell workflows that it was not
         the bot. No activity may be polled any more. Returns when every end was acknowledged."""
-        self._host_stops = True
         running = [state for state in await self._backend.list() if state.phase == "running"]
+        # What ended by itself before keeps its own cause.
+        self._stopped_here |= {state.name for state in running}
 
         async def stop(state: ContainerState) -> None:
             async with self._gate:
@@ -89,7 +90,7 @@ class FleetWatcher:
         waited_for = await self._workflows_here()
         for state in states:
             if state.phase == "running" and state.labels.get("workflow_id") not in waited_for:
-                await self._stop_if_orphan(state)
+                await self._guarded(partial(self._stop_if_orphan, state))
 
     async def _follow(self) -> None:
         async for event in self._backend.events():
@@ -107,7 +108,8 @@ class FleetWatcher:
             await self._guarded(action)
 
     async def _guarded(self, action: Callable[[], Awaitable[None]]) -> None:
-        """An outage of Temporal or of the engine is survived by trying again at the next turn."""
+        """An outage of Temporal or of the engine is survived by trying again at the next turn. Around each
+        container by itself: what fails for one must not keep the others waiting."""
         try:
             await action()
         except (RPCError, DurabotError, OSError) as error:
@@ -144,7 +146,7 @@ class FleetWatcher:
         if state is None or state.phase != "exited":
             return True
         report = exit_report(state)
-        if self._host_stops and state.finished_at >= self._born:
+        if name in self._stopped_here:
             report = replace(report, cause=HOST_STOPPED, message="the host was stopped by its operator")
         waiting = WaitingActivity(self._client, state.labels)
         if not await waiting.complete(report) and await waiting.expected():
@@ -157,8 +159,12 @@ class FleetWatcher:
 
     async def _beat(self) -> None:
         for state in await self._backend.list():
-            if state.phase == "running" and not await WaitingActivity(self._client, state.labels).beat():
-                await self._stop_if_orphan(state)
+            if state.phase == "running":
+                await self._guarded(partial(self._beat_for, state))
+
+    async def _beat_for(self, state: ContainerState) -> None:
+        if not await WaitingActivity(self._client, state.labels).beat():
+            await self._stop_if_orphan(state)
 
     async def _stop_if_orphan(self, state: ContainerState) -> None:
         if await WaitingActivity(self._client, state.labels).expected():
@@ -182,7 +188,7 @@ class FleetWatcher:
         owners = {state.labels.get("workflow_id") for state in states}
         for workflow_id, run_id in starting.items():
             if workflow_id not in owners:
-                await self._retry_lost_starts(workflow_id, run_id, present)
+                await self._guarded(partial(self._retry_lost_starts, workflow_id, run_id, present))
 
     async def _retry_lost_starts(self, workflow_id: str, run_id: str, present: set[str]) -> None:
         started = await started_activities(self._client, workflow_id, run_id, RUN_CONTAINER)
@@ -198,7 +204,7 @@ class FleetWatcher:
     async def _look(self) -> None:
         for state in await self._backend.list():
             if state.phase == "running" and state.kind == "bot":
-                await self._tell(state)
+                await self._guarded(partial(self._tell, state))
 
     async def _look_at_fresh(self) -> None:
         """A bot that has just been started is looked at often, so that `start` answers soon."""
