@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from typing import Any
+
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+)
 
 from activities.bot_spec import BotSpec
 
@@ -29,3 +36,11 @@ def of_bot(spec: BotSpec, phase: str) -> TypedSearchAttributes:
             SearchAttributePair(PHASE, phase),
         ]
     )
+
+
+def left_out(spec: BotSpec, present: TypedSearchAttributes) -> list[SearchAttributeUpdate[Any]]:
+    """What a client that knows nothing of ours did not start the workflow with; nothing if it did."""
+    if present.get(BOT_ID) is not None:
+        return []
+    wanted = of_bot(spec, "").search_attributes
+    return [pair.key.value_set(pair.value) for pair in wanted if pair.key.name != PHASE.name]

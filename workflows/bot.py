@@ -207,6 +207,7 @@ class BotWorkflow:
             self._shown = shown
             workflow.upsert_search_attributes(
                 [
+                    *attributes.left_out(self._spec, workflow.info().typed_search_attributes),
                     attributes.PHASE.value_set(shown[0]),
                     attributes.HOST.value_set(shown[1]),
                     attributes.CODE_VERSION.value_set(shown[2]),
@@ -296,7 +297,7 @@ class BotWorkflow:
             self._show(messages.STOPPING, message)
 
     @workflow.update(name=messages.START)
-    async def start(self, _: Empty) -> BotStatus:
+    async def start(self, _: Empty | None = None) -> BotStatus:
         """Answers when the bot runs, or with what keeps it from running. One that runs is left alone."""
         if self._current is not None and not self._halting():
             return await self._started() if self._phase == messages.STARTING else self._status()
@@ -306,7 +307,7 @@ class BotWorkflow:
         return await self._started()
 
     @workflow.update(name=messages.STOP)
-    async def stop(self, _: Empty) -> BotStatus:
+    async def stop(self, _: Empty | None = None) -> BotStatus:
         """Answers when the bot's container is over and its state saved, or the saving has failed; or when
         somebody has started it again meanwhile."""
         self._desired = messages.STOPPED
@@ -315,7 +316,7 @@ class BotWorkflow:
         return self._status()
 
     @workflow.update(name=messages.RESTART)
-    async def restart(self, _: Empty) -> BotStatus:
+    async def restart(self, _: Empty | None = None) -> BotStatus:
         """Stop with grace, start, answer when it runs."""
         self._desired = messages.RUNNING
         self._failures = 0
@@ -375,7 +376,7 @@ class BotWorkflow:
             raise ApplicationError(f"not rolled back: {cause}", type=kind or "conflict") from error
 
     @workflow.update(name=messages.DELETE)
-    async def delete(self, _: Empty) -> BotStatus:
+    async def delete(self, _: Empty | None = None) -> BotStatus:
         """Stop with grace and end the workflow; state, logs and code stay in the store."""
         self._deleting = True
         self._show_stopping("stops, to be deleted")
@@ -385,7 +386,7 @@ class BotWorkflow:
     @start.validator
     @stop.validator
     @restart.validator
-    def _check_not_over(self, _: Empty) -> None:
+    def _check_not_over(self, _: Empty | None = None) -> None:
         self._refuse_when_over()
 
     @rollback.validator

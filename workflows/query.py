@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.messages import NOT_TAKEN, ExitReport, QueryResult, RunContainer
     from activities.query_answer import NoAnswer, parse_answer
-    from workflows import ids, outcome, policies
+    from workflows import attributes, ids, outcome, policies
     from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.deadline import Deadline
     from workflows.messages import QueryInput
@@ -29,6 +29,9 @@ class QueryWorkflow:
             if not host:
                 return QueryResult(status="timeout", error="no host is ready to run the query")
             container = ContainerRun(RunContainer(spec=given.spec, run_id=new_run_id(), query=query), host)
+            if left_out := attributes.left_out(given.spec, workflow.info().typed_search_attributes):
+                # So that its host's watcher finds it.
+                workflow.upsert_search_attributes([*left_out, attributes.HOST.value_set(host)])
             workflow.set_current_details(f"{query.path} on host {host}")
             report = await container.run(deadline.passed)
         finally:

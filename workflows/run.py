@@ -84,7 +84,11 @@ class RunWorkflow:
         if shown != self._shown:
             self._shown = shown
             workflow.upsert_search_attributes(
-                [attributes.PHASE.value_set(shown[0]), attributes.HOST.value_set(shown[1])]
+                [
+                    *attributes.left_out(self._spec, workflow.info().typed_search_attributes),
+                    attributes.PHASE.value_set(shown[0]),
+                    attributes.HOST.value_set(shown[1]),
+                ]
             )
         self._phase, self._message = phase, message
         workflow.set_current_details(f"**{phase}**: {message}")
