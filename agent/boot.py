@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from agent.posix_signals import signal
+
 ENTER = "import sys;sys.path.insert(0,sys.argv[1]);from agent.boot import enter;enter()"
 # Where libpython itself is found by it, the interpreter needs it before it is one.
 KEPT = (b"LD_LIBRARY_PATH",)
@@ -27,6 +29,9 @@ def again(archive: str) -> None:
     while data:
         data = data[os.write(handed, data) :]
     os.lseek(handed, 0, os.SEEK_SET)
+    # A stop that comes while we start must not be lost: the first process of a container gets no signal
+    # that it does not wait for. Blocked, it waits itself.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     kept = {name: os.environb[name] for name in KEPT if name in os.environb}
     command = [sys.executable, "-I", "-S", "-c", ENTER, archive, str(handed), *sys.argv[1:]]
     os.execve(sys.executable, command, kept)

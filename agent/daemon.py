@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from agent import storage
-from agent.errors import Fenced, StoreUnavailable
+from agent.errors import Fenced
 from agent.forked import guarded
 from agent.options import Options
+from agent.statelog import local
 from agent.status import Status, log_record
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -46,15 +47,21 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     if not Path(options.cache).exists() and (code := init(environment)):
         return code
+    remembered = local.load(Path(options.cache))
+    epoch = remembered.epoch if remembered else ""
     if readiness_port:
-        _serve_readiness(readiness_port)
+        try:
+            _serve_readiness(readiness_port)
+        except OSError as error:
+            log_record(options, "ERROR", f"the readiness port {readiness_port} cannot be used: {error}")
+            return 1
     next_sync = time.monotonic() + options.sync_interval
     last = False
     while not last:
         stopped = signal.sigtimedwait(STOPS, POLL_S) is not None
         last = stopped or bool(watch_done and Path(watch_done).exists())
         if last or time.monotonic() >= next_sync:
-            code = _once(environment, options, last=last)
+            code = _once(environment, options, epoch, last=last)
             if code and (last or code == Fenced.exit_code):
                 return code
             next_sync = time.monotonic() + options.sync_interval
@@ -62,19 +69,23 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
 
 
 def _complete(environment: dict[str, str]) -> dict[str, str]:
-    """What describes the program is of no use here, and so need not be told."""
-    unused = {"RUNTIME": "python3.11", "ENTRYPOINT": "main.py"}
-    return {**environment, **{name: environment.get(name) or unused[name] for name in unused}}
+    """What describes the program is of no use here, and so need not be told. One run id for all syncs."""
+    assumed = {
+        "RUNTIME": "python3.11",
+        "ENTRYPOINT": "main.py",
+        "DURABOT_RUN_ID": Options(environment).run_id,
+    }
+    return {**environment, **{name: environment.get(name) or assumed[name] for name in assumed}}
 
 
-def _once(environment: dict[str, str], options: Options, *, last: bool) -> int:
+def _once(environment: dict[str, str], options: Options, epoch: str, *, last: bool) -> int:
     deadline = time.monotonic() + (options.sync_budget if last else 0)
     while True:
-        result = guarded(lambda: storage.sync(environment, state=True, last=last))
+        result = guarded(lambda: storage.sync(environment, state=True, last=last, epoch=epoch))
         if "failed" not in result:
             return 0
         log_record(options, "ERROR", f"sync failed: {result['message']}")
-        if result["failed"] != StoreUnavailable.code or time.monotonic() >= deadline:
+        if not result["retryable"] or time.monotonic() >= deadline:
             code = result["exit_code"]
             return code if isinstance(code, int) else 1
         time.sleep(BUDGET_PAUSE_S)

@@ -78,7 +78,7 @@ def _run_once(plan: dict[str, object], answers: Path, options: Options) -> tuple
         if ended:
             break
     processes.kill_session(pid)
-    processes.kill_orphans(set())
+    processes.kill_children()
     code = TIMEOUT_EXIT if outcome[0] == "timeout" else processes.exit_code(wait_status)
     return code, *outcome
 

@@ -6,6 +6,7 @@ import os
 import time
 
 from agent import oom, processes
+from agent.children import Children
 from agent.forked import Fork, Result
 from agent.log_file import LogFile
 from agent.options import Options
@@ -21,6 +22,8 @@ SYNC_RETRY_S = 0.5
 SWEEP_S = 5.0
 QUIET_TICK_S = 1.0
 BUSY_TICK_S = 0.2
+# A bot that has nothing to save is looked for in the log this often: another run may have claimed it.
+FENCE_CHECK_S = 60.0
 
 
 class Execution:
@@ -34,8 +37,9 @@ class Execution:
         self._syncs = syncs
         self._serves = serves
         self._stop_asked = False
-        self._reaped: dict[int, int] = {}
+        self._children = Children()
         self._bot = 0
+        self._epoch = ""
         self._server: QueryServer | None = None
         self._watch = StateWatch(self._options.state_path, self._options.sync_interval)
         self._log = LogFile(self._options)
@@ -62,11 +66,10 @@ class Execution:
             return self._end()
         self._wait_for_start()
         if self._stop_asked:
-            self._report |= {"exit_code": 143, "cause": "signal", "message": "stopped before the bot started"}
-            return self._end()
-        self._start(plan)
-        self._live()
-        self._final_sync()
+            self._stopped_before("the bot started")
+        elif self._start(plan):
+            deadline = self._live()
+            self._final_sync(deadline)
         return self._end()
 
     # Before user code.
@@ -81,11 +84,15 @@ class Execution:
             return storage.prepare(environment, status.show, query=False, claim=claim)
 
         while True:
-            result = self._await(Fork(work))
+            result = self._await(Fork(work, self._children))
             if "failed" not in result:
+                self._epoch = str(result["epoch"])
                 self._report["generation_before"] = self._report["generation_after"] = result["generation"]
                 self._durations = dict(result["durations"])  # type: ignore[call-overload]  # from our fork
                 return result
+            if self._stop_asked:
+                self._stopped_before("the bot started")
+                return None
             message = str(result["message"])
             if not result["retryable"]:
                 self._refused(result)
@@ -97,12 +104,11 @@ class Execution:
             self._pause(pause)
             pause = min(pause * 2, LARGEST_WAIT_S)
             if self._stop_asked:
-                self._report |= {
-                    "exit_code": 143,
-                    "cause": "signal",
-                    "message": f"stopped while it waited for its storage: {message}",
-                }
+                self._stopped_before(f"its storage was there: {message}")
                 return None
+
+    def _stopped_before(self, what: str) -> None:
+        self._report |= {"exit_code": 143, "cause": "signal", "message": f"stopped before {what}"}
 
     def _refused(self, result: Result) -> None:
         causes = {"configuration": "config", "bad_code": "config"}
@@ -121,30 +127,47 @@ class Execution:
         while (left := self._options.start_at - time.time()) > 0 and not self._stop_asked:
             self._pause(min(left, QUIET_TICK_S))
 
-    def _start(self, plan: Result) -> None:
+    def _start(self, plan: Result) -> bool:
+        """False when the kernel did not let us."""
         self._scheduled = bool(plan["scheduled"])
         argv: list[str] = plan["argv"]  # type: ignore[assignment]  # from our fork
         bot_environment: dict[str, str] = plan["environment"]  # type: ignore[assignment]  # likewise
         directory = str(plan["code_path"])
-        # What is already in the directory was just restored, or is kept and has to be committed.
-        if not plan["kept"]:
+        if plan["unsaved"]:
+            text = f"what the last run left could not be saved yet: {plan['unsaved']}"
+            log_record(self._options, "ERROR", text)
+        else:
+            # What is already in the directory was just restored, or committed.
             self._watch.committed(self._watch.begun_commit())
         server_argv: list[str] = plan["server_argv"]  # type: ignore[assignment]  # likewise
         if server_argv and self._serves:
-            self._server = QueryServer(server_argv, bot_environment, directory, self._options)
+            self._server = QueryServer(server_argv, bot_environment, directory, self._options, self._children)
             self._server.start()
-        self._report["started_at"] = time.time()
-        self._bot = processes.spawn(argv, bot_environment, directory, self._options.log_file)
+        started = time.time()
+        try:
+            self._bot = processes.spawn(argv, bot_environment, directory, self._options.log_file)
+        except OSError as error:
+            self._report["message"] = f"the bot could not be started: {error}"
+            log_record(self._options, "ERROR", str(self._report["message"]))
+            if self._server:
+                self._server.stop()
+                self._server.wait()
+            return False
+        self._children.expect(self._bot)
+        self._report["started_at"] = started
         self._status.show("running")
+        return True
 
     # While it lives.
 
-    def _live(self) -> None:
+    def _live(self) -> float:
+        """Until the bot is over; until when its final sync has time."""
         begun = time.monotonic()
         sync: Fork | None = None
         mark, next_sync, changed_at = 0, begun + self._options.sync_interval, 0.0
+        next_check = begun + self._check_interval()
         killing_at = 0.0
-        while self._bot not in self._reaped:
+        while not self._children.ended(self._bot):
             now = time.monotonic()
             if self._stop_asked and not killing_at:
                 killing_at = now + self._options.stop_grace
@@ -160,7 +183,7 @@ class Execution:
                 killing_at = now + self._options.stop_grace + 1
             if self._server and not killing_at:
                 was_ready = self._server.ready
-                self._server.tend(self._reaped, now)
+                self._server.tend(now)
                 if self._server.ready != was_ready:
                     self._status.query_ready(self._server.ready)
             ticking = self._log.note()
@@ -170,14 +193,15 @@ class Execution:
                 if now >= self._watch.next_look and self._watch.look(now):
                     changed_at = changed_at or now
                 state = bool(changed_at) and now >= min(next_sync, changed_at + self._options.sync_interval)
-                if state or self._log.due(now, next_sync):
+                if state or self._log.due(now, next_sync) or now >= next_check:
                     mark = self._watch.begun_commit()
                     sync = self._sync_fork(state=bool(changed_at), last=False)
                     log_mark, with_state = self._log.size, bool(changed_at)
                     changed_at = 0.0
-            if sync is not None and sync.pid in self._reaped:
-                result = sync.result(self._reaped.pop(sync.pid))
+            if sync is not None and sync.done():
+                result = sync.result()
                 sync, next_sync = None, time.monotonic() + self._options.sync_interval
+                next_check = time.monotonic() + self._check_interval()
                 if result.get("failed") == "fenced":
                     self._fenced(str(result["message"]))
                     break
@@ -189,11 +213,17 @@ class Execution:
                 self._noted(result)
             starting = self._server and not self._server.ready
             self._pause(BUSY_TICK_S if ticking or killing_at or sync or starting else self._tick())
-        if sync is not None:
-            self._noted(self._await(sync, time.monotonic() + self._options.sync_budget))
         self._durations["run"] = time.monotonic() - begun
+        # One budget for all that follows, which whoever stops us knows, too.
+        deadline = time.monotonic() + self._options.sync_budget
+        if sync is not None:
+            self._noted(self._await(sync, deadline - self._options.sync_budget / 2))
         if self._report["cause"] != "fenced":
-            self._ended(self._reaped.pop(self._bot))
+            self._ended(self._children.take(self._bot))
+        return deadline
+
+    def _check_interval(self) -> float:
+        return max(FENCE_CHECK_S, self._options.sync_interval)
 
     def _tick(self) -> float:
         return min(QUIET_TICK_S, max(BUSY_TICK_S, self._options.sync_interval / 2))
@@ -217,10 +247,10 @@ class Execution:
         processes.signal_process(self._bot, signal.SIGTERM)
         self._log.release(self._bot)
         deadline = time.monotonic() + self._options.stop_grace
-        while self._bot not in self._reaped and time.monotonic() < deadline:
+        while not self._children.ended(self._bot) and time.monotonic() < deadline:
             self._pause(BUSY_TICK_S)
         self._sweep()
-        while self._bot not in self._reaped:
+        while not self._children.ended(self._bot):
             self._pause(BUSY_TICK_S)
         self._report |= {"exit_code": FENCED_EXIT, "cause": "fenced", "message": message}
 
@@ -228,24 +258,26 @@ class Execution:
         """No process of the bot may change the state during the final sync."""
         if self._server:
             self._server.stop()
-            self._server.wait(self._reap, self._reaped)
+            self._server.wait()
         processes.kill_session(self._bot)
         deadline = time.monotonic() + SWEEP_S
         while processes.children() and time.monotonic() < deadline:
-            processes.kill_orphans(set())
+            processes.kill_children()
             self._pause(BUSY_TICK_S / 4)
 
     # After it.
 
-    def _final_sync(self) -> None:
+    def _final_sync(self, deadline: float) -> None:
         if self._scheduled:
             self._mark_done()
-        if not self._syncs or self._report["cause"] == "fenced":
+        if not self._syncs:
+            return
+        self._log.note()
+        if self._report["cause"] == "fenced":
+            self._ship_last_words(deadline)
             return
         self._status.show("final_sync")
-        self._log.note()
         begun = time.monotonic()
-        deadline = begun + self._options.sync_budget
         pause = SYNC_RETRY_S
         while True:
             result = self._await(self._sync_fork(state=True, last=True), deadline)
@@ -254,7 +286,11 @@ class Execution:
                 self._report["final_sync"] = "ok"
                 break
             if result["failed"] == "fenced":
+                log_record(self._options, "ERROR", f"fenced at the final sync: {result['message']}")
                 self._report |= {"exit_code": FENCED_EXIT, "cause": "fenced", "message": result["message"]}
+                self._report["final_sync"] = "failed"
+                self._ship_last_words(deadline)
+                break
             left = deadline - time.monotonic()
             if not result["retryable"] or left <= 0:
                 self._report["final_sync"] = "failed"
@@ -266,6 +302,19 @@ class Execution:
             self._pause(min(pause, left), interruptible=False)
             pause = min(pause * 2, LARGEST_WAIT_S)
         self._durations["final_sync"] = time.monotonic() - begun
+
+    def _ship_last_words(self, deadline: float) -> None:
+        """The log is each run's own: whoever has the state now, the reason of this end belongs there."""
+        environment = self._environment
+
+        def work() -> Result:
+            from agent import storage
+
+            return storage.ship_log(environment, last=True)
+
+        result = self._await(Fork(work, self._children), deadline)
+        if "failed" in result:
+            log_record(self._options, "ERROR", f"the log could not be shipped: {result['message']}")
 
     def _mark_done(self) -> None:
         from agent.status import replace_file
@@ -282,14 +331,14 @@ class Execution:
     # Common to all phases.
 
     def _sync_fork(self, *, state: bool, last: bool) -> Fork:
-        environment = self._environment
+        environment, epoch = self._environment, self._epoch
 
         def work() -> Result:
             from agent import storage
 
-            return storage.sync(environment, state=state, last=last)
+            return storage.sync(environment, state=state, last=last, epoch=epoch)
 
-        return Fork(work)
+        return Fork(work, self._children)
 
     def _noted(self, result: Result) -> None:
         """A sync that failed is told each time; what it achieved counts all the same."""
@@ -309,12 +358,16 @@ class Execution:
 
     def _await(self, fork: Fork, deadline: float = 0) -> Result:
         """A stop that comes meanwhile is remembered; before user code it ends the wait."""
-        while fork.pid not in self._reaped:
+        late = False
+        while not fork.done():
             self._pause(QUIET_TICK_S)
-            late = deadline and time.monotonic() > deadline + 1
+            late = bool(deadline) and time.monotonic() > deadline + 1
             if late or (self._stop_asked and not self._bot):
                 fork.kill()
-        return fork.result(self._reaped.pop(fork.pid))
+        result = fork.result()
+        if late and "failed" in result:
+            result["message"] = "the object store took longer than there was time"
+        return result
 
     def _pause(self, seconds: float, *, interruptible: bool = True) -> None:
         """Until a signal or the time; reaps whatever ended."""
@@ -322,14 +375,4 @@ class Execution:
         found = signal.sigtimedwait(waited, max(0.0, seconds))
         if found is not None and found.si_signo in (signal.SIGTERM, signal.SIGINT):
             self._stop_asked = True
-        self._reap()
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self._reaped[pid] = status
+        self._children.reap()

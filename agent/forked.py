@@ -6,6 +6,8 @@ import marshal
 import os
 import sys
 
+from agent import kernel
+from agent.children import Children
 from agent.posix_signals import signal
 
 TYPE_CHECKING = False
@@ -13,36 +15,54 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Result = dict[str, object]
-MAX_RESULT = 1 << 24
 
 
 class Fork:
-    """A child at work. Its result comes when the child has ended; a failure is a result, too."""
+    """A child at work. Its result is there when the child has ended; a failure is a result, too, also that
+    of being started: a bot may have used up all processes."""
 
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._read, write = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self._read)
-            _child(work, write)
-        os.close(write)
+    def __init__(self, work: Callable[[], Result], children: Children) -> None:
+        self._children = children
+        self._pid = 0
+        self._unstarted = ""
+        agent = os.getpid()
+        # Not a pipe: nobody reads while the child is at work, and a large result would block it for ever.
+        self._file = os.memfd_create("result")
+        try:
+            self._pid = os.fork()
+        except OSError as error:
+            self._unstarted = f"no process can be started: {error.strerror}"
+            return
+        if self._pid == 0:
+            _child(work, self._file, agent)
+        children.expect(self._pid)
 
-    def result(self, wait_status: int) -> Result:
-        """After the child was reaped."""
+    def done(self) -> bool:
+        """Whether it has ended and was reaped."""
+        return not self._pid or self._children.ended(self._pid)
+
+    def result(self) -> Result:
+        """Once, when it is done."""
         data = b""
-        while len(data) < MAX_RESULT and (block := os.read(self._read, 65536)):
+        while block := os.pread(self._file, 1 << 20, len(data)):
             data += block
-        os.close(self._read)
-        if data:
+        os.close(self._file)
+        if not self._pid:
+            return failure("agent_error", self._unstarted, retryable=True)
+        code = os.waitstatus_to_exitcode(self._children.take(self._pid))
+        try:
             found = marshal.loads(data)
-            if isinstance(found, dict):
-                return found
-        code = os.waitstatus_to_exitcode(wait_status)
+        except (EOFError, ValueError, TypeError):
+            # It was killed before it had written all.
+            found = None
+        if isinstance(found, dict):
+            return found
         return failure("agent_error", f"the agent's child ended with {code} and no result", retryable=True)
 
     def kill(self) -> None:
         """It is reaped like any other child."""
-        os.kill(self.pid, signal.SIGKILL)
+        if not self.done():
+            os.kill(self._pid, signal.SIGKILL)
 
 
 def failure(code: str, message: str, *, retryable: bool = False, exit_code: int = 1) -> Result:
@@ -50,17 +70,20 @@ def failure(code: str, message: str, *, retryable: bool = False, exit_code: int 
     return {"failed": code, "message": message, "retryable": retryable, "exit_code": exit_code}
 
 
-def _child(work: Callable[[], Result], write: int) -> None:
+def _child(work: Callable[[], Result], file: int, agent: int) -> None:
     status = 1
     try:
-        # A child may be ended by the signals that its parent waits for.
+        # Whoever comes after a killed agent must be alone with the state and its cache.
+        kernel.prctl(kernel.SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != agent:
+            return
+        # The signals that its parent waits for are not meant for it.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
-        result = guarded(work)
-        data = marshal.dumps(result)
+        data = marshal.dumps(guarded(work))
         while data:
-            data = data[os.write(write, data) :]
+            data = data[os.write(file, data) :]
         status = 0
     except BaseException as error:  # noqa: BLE001 - a child must end here, whatever happened
         print(f"agent: {type(error).__name__}: {error}", file=sys.stderr, flush=True)

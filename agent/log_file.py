@@ -7,11 +7,12 @@ processes are stopped while more waits than the limit allows: nothing is lost by
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from agent.options import Options
 from agent.posix_signals import signal
-from agent.status import log_record
+from agent.status import log_record, replace_file
 
 # So much is worth shipping at once, between two syncs.
 BACKLOG_BYTES = 4 * 1024 * 1024
@@ -41,9 +42,14 @@ class LogFile:
         if size == self.size:
             return False
         self.size = size
-        with open(self._index, "a") as file:  # noqa: PTH123 - likewise
-            file.write(f"{size} {time.time():.3f}\n")
-            length = file.tell()
+        try:
+            with open(self._index, "a") as file:  # noqa: PTH123 - likewise
+                file.write(f"{size} {time.time():.3f}\n")
+                length = file.tell()
+        except OSError as error:
+            # A full disk costs instants, not the bot.
+            print(f"agent: cannot write {self._index}: {error}", file=sys.stderr, flush=True)
+            return True
         if length > INDEX_BYTES:
             self._rewrite(thin=True)
         return True
@@ -93,8 +99,7 @@ class LogFile:
             # The last one stays: it is the only one that knows the end.
             kept = kept[-1::-2][::-1]
         if len(kept) < len(lines):
-            with open(self._index, "w") as file:  # noqa: PTH123 - likewise
-                file.writelines(kept)
+            replace_file(self._index, "".join(kept))
 
 
 def _send(session: int, number: int) -> bool:

@@ -58,8 +58,10 @@ def _become(
         os.closerange(3, 256)
         os.chdir(directory)
         os.execve(argv[0], argv, environment)
-    except OSError as error:
-        os.write(2, f"agent: cannot execute {argv[0]}: {error.strerror}\n".encode())
+    except (OSError, ValueError) as error:
+        # ValueError: a zero byte, or what is no text, in an argument or the environment.
+        reason = error.strerror if isinstance(error, OSError) else error
+        os.write(2, f"agent: cannot execute {argv[0]}: {reason}\n".encode())
     finally:
         os._exit(127)
 
@@ -80,11 +82,10 @@ def kill_session(leader: int) -> None:
         return
 
 
-def kill_orphans(spared: set[int]) -> None:
+def kill_children() -> None:
     """What left its session has become our child: end that, too."""
     for pid in children():
-        if pid not in spared:
-            signal_process(pid, signal.SIGKILL)
+        signal_process(pid, signal.SIGKILL)
 
 
 def children() -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from agent import processes
+from agent.children import Children
 from agent.options import Options
 from agent.posix_signals import signal
 from agent.status import log_record
@@ -12,7 +13,6 @@ from agent.status import log_record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket as _socket
-    from collections.abc import Callable
 else:
     import _socket
 
@@ -39,9 +39,15 @@ class QueryServer:
     """``ready`` tells that its port was seen to accept a connection since it was started."""
 
     def __init__(
-        self, argv: list[str], environment: dict[str, str], directory: str, options: Options
+        self,
+        argv: list[str],
+        environment: dict[str, str],
+        directory: str,
+        options: Options,
+        children: Children,
     ) -> None:
         self.ready = False
+        self._children = children
         self._argv = argv
         self._environment = environment
         self._directory = directory
@@ -52,38 +58,47 @@ class QueryServer:
         self._pause = FIRST_PAUSE_S
 
     def start(self) -> None:
-        """At once; it is ready when its port accepts."""
-        self._pid = processes.spawn(self._argv, self._environment, self._directory, self._options.log_file)
-        self._started = time.monotonic()
+        """At once; it is ready when its port accepts. One that cannot be started now is tried again."""
         self.ready = False
+        self._started = time.monotonic()
+        log = self._options.log_file
+        try:
+            self._pid = processes.spawn(self._argv, self._environment, self._directory, log)
+        except OSError as error:
+            self._wait_longer(f"could not be started: {error.strerror}", self._started)
+            return
+        self._children.expect(self._pid)
 
-    def tend(self, reaped: dict[int, int], now: float) -> None:
+    def tend(self, now: float) -> None:
         """Start it again after a pause that grows while it keeps dying."""
-        if self._pid and self._pid in reaped:
-            code = processes.exit_code(reaped.pop(self._pid))
+        if self._pid and self._children.ended(self._pid):
+            code = processes.exit_code(self._children.take(self._pid))
             processes.kill_session(self._pid)
             self._pid = 0
             self._pause = FIRST_PAUSE_S if now - self._started > STABLE_S else self._pause
-            self._again_at = now + self._pause
-            text = f"the query process ended with {code}; it starts again in {self._pause:g} s"
-            log_record(self._options, "WARNING", text)
-            self._pause = min(self._pause * 2, LARGEST_PAUSE_S)
             self.ready = False
+            self._wait_longer(f"ended with {code}", now)
         if not self._pid and now >= self._again_at:
             self.start()
         if self._pid and not self.ready:
             self.ready = accepts(self._options.query_port)
+
+    def _wait_longer(self, what: str, now: float) -> None:
+        self._again_at = now + self._pause
+        text = f"the query process {what}; it starts again in {self._pause:g} s"
+        log_record(self._options, "WARNING", text)
+        self._pause = min(self._pause * 2, LARGEST_PAUSE_S)
 
     def stop(self) -> None:
         """Ask it to end."""
         if self._pid:
             processes.signal_process(self._pid, signal.SIGTERM)
 
-    def wait(self, reap: Callable[[], None], reaped: dict[int, int]) -> None:
+    def wait(self) -> None:
         """A moment for a clean end, then kill it."""
         deadline = time.monotonic() + STOP_S
-        while self._pid and self._pid not in reaped and time.monotonic() < deadline:
+        while self._pid and not self._children.ended(self._pid) and time.monotonic() < deadline:
             signal.sigtimedwait({signal.SIGCHLD}, 0.1)
-            reap()
+            self._children.reap()
         if self._pid:
             processes.kill_session(self._pid)

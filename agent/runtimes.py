@@ -20,18 +20,21 @@ class InterpreterMissing(ConfigurationError):
     exit_code = 127
 
 
-def command(contract: Contract, *, query: bool, wrappers: Path, query_dir: str) -> list[str]:
-    """The argument vector; ``ConfigurationError`` when the entrypoint or the interpreter is missing."""
+def command(contract: Contract, *, query: bool, wrappers: Path, query_dir: str, search: str) -> list[str]:
+    """The argument vector; ``ConfigurationError`` when the entrypoint or the interpreter is missing.
+
+    ``search`` is the PATH that the bot will have: an interpreter is looked for there.
+    """
     entry = (contract.query_entrypoint or contract.entrypoint) if query else contract.entrypoint
     if contract.runtime == "python3.11":
         _require_file(contract, entry)
         if not query:
-            return [python(), str(wrappers / "python_bot.py")]
+            return [python(search), str(wrappers / "python_bot.py")]
         redirected = [str(wrappers / "python_query.py")] if query_dir != "/query" else []
-        return [python(), *redirected, entry]
+        return [python(search), *redirected, entry]
     if contract.runtime == "nodejs20":
         _require_file(contract, entry)
-        node = _interpreter("node", contract)
+        node = _interpreter("node", contract, search)
         if not query:
             return [node, str(wrappers / "node_bot.js")]
         redirected = ["--require", str(wrappers / "node_query.js")] if query_dir != "/query" else []
@@ -39,22 +42,22 @@ def command(contract: Contract, *, query: bool, wrappers: Path, query_dir: str) 
     if contract.runtime == "dotnet8":
         entry = entry if entry.endswith(".dll") else f"{entry}.dll"
         _require_file(contract, entry)
-        return [_interpreter("dotnet", contract), entry]
+        return [_interpreter("dotnet", contract, search), entry]
     if contract.runtime == "scala3":
         jar, _, main = entry.rpartition(":")
         _require_file(contract, jar or entry)
-        java = _interpreter("java", contract)
+        java = _interpreter("java", contract, search)
         return [java, "-cp", jar, main] if jar else [java, "-jar", entry]
     path = _require_file(contract, entry)
     path.chmod(0o755)
     return [str(path)]
 
 
-def python() -> str:
+def python(search: str) -> str:
     """The agent's own interpreter where it is the right one: a version manager's shim is slow to start."""
     if sys.version_info[:2] == (3, 11) and sys.executable:
         return sys.executable
-    return shutil.which("python3.11") or shutil.which("python3") or sys.executable
+    return shutil.which("python3.11", path=search) or shutil.which("python3", path=search) or sys.executable
 
 
 def write_wrappers(directory: Path) -> None:
@@ -69,8 +72,8 @@ def write_wrappers(directory: Path) -> None:
         (directory / name).write_bytes(data)
 
 
-def _interpreter(name: str, contract: Contract) -> str:
-    found = shutil.which(name)
+def _interpreter(name: str, contract: Contract, search: str) -> str:
+    found = shutil.which(name, path=search)
     if not found:
         raise InterpreterMissing(f"RUNTIME {contract.runtime} needs {name}, which is not installed here")
     return found

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent import contract as contracts
-from agent import runtimes
+from agent import log_segments, runtimes
 from agent.clear_directory import clear
 from agent.code import extract
 from agent.contract import Contract
-from agent.errors import ConfigurationError, ObjectMissing
-from agent.forked import Result
+from agent.errors import ConfigurationError, Fenced, ObjectMissing
+from agent.forked import Result, guarded
 from agent.object_store import ObjectStore
 from agent.options import Options
 from agent.statelog import StateLog
@@ -99,17 +99,17 @@ def restore(environment: dict[str, str], told: Told, *, query: bool, claim: bool
     durations["download"] = time.monotonic() - begun
     told("restoring", "")
     begun = time.monotonic()
-    generation, kept = 0, False
+    generation, epoch, unsaved = 0, "", ""
     log = storage.state_log()
     if claim:
         started = log.start()
-        generation, kept = started.generation, started.kept
+        generation, epoch, unsaved = started.generation, started.epoch, started.unsaved
     elif query or not any(Path(contract.state_path).iterdir()):
         generation = log.restore_only()
     Path(contract.state_dir).mkdir(parents=True, exist_ok=True)
     durations["restore"] = time.monotonic() - begun
     storage.store.close()
-    return {"generation": generation, "kept": kept, "durations": durations}
+    return {"generation": generation, "epoch": epoch, "unsaved": unsaved, "durations": durations}
 
 
 def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
@@ -118,18 +118,24 @@ def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool
     contract = contracts.read(environment)
     restored = restore(environment, told, query=query, claim=claim)
     _forget_results(options, contract, query=query)
+    # Not our own PATH: the environment may have come by a file.
+    search = environment.get("PATH") or os.defpath
     wrappers = Path(options.run_dir) / "wrappers"
     runtimes.write_wrappers(wrappers)
     has_server = not query and not contract.scheduled and bool(contract.query_entrypoint)
     # A query server is always a real process of its own, so nothing of it is redirected.
     server = (
-        runtimes.command(contract, query=True, wrappers=wrappers, query_dir="/query") if has_server else []
+        runtimes.command(contract, query=True, wrappers=wrappers, query_dir="/query", search=search)
+        if has_server
+        else []
     )
     bot_environment = contracts.bot_environment(contract, environment, query=query)
     if query and options.query_dir != "/query":
         bot_environment["DURABOT_QUERY_DIR"] = options.query_dir
     return {
-        "argv": runtimes.command(contract, query=query, wrappers=wrappers, query_dir=options.query_dir),
+        "argv": runtimes.command(
+            contract, query=query, wrappers=wrappers, query_dir=options.query_dir, search=search
+        ),
         "server_argv": server,
         "environment": bot_environment,
         "code_path": contract.code_path,
@@ -140,7 +146,8 @@ def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool
 
 
 def _forget_results(options: Options, contract: Contract, *, query: bool) -> None:
-    """An earlier run's result in mounted code must not pass for this one's."""
+    """An earlier run's result in mounted code, or its done marker, must not pass for this one's."""
+    (Path(options.run_dir) / "done").unlink(missing_ok=True)
     for path in (Path(contract.code_path), *([Path(options.query_dir)] * query)):
         try:
             (path / "result.json").unlink(missing_ok=True)
@@ -150,38 +157,44 @@ def _forget_results(options: Options, contract: Contract, *, query: bool) -> Non
                 raise
 
 
-def sync(environment: dict[str, str], *, state: bool, last: bool) -> Result:
-    """Commit the state if asked to, and ship the log; each is tried, whatever becomes of the other."""
-    from agent import log_segments
-    from agent.errors import AgentError
-    from agent.forked import failure
+def sync(environment: dict[str, str], *, state: bool, last: bool, epoch: str) -> Result:
+    """Commit the state if asked to, and ship the log; each is tried, whatever becomes of the other.
 
+    Where nothing is to be committed, it is only made sure that ``epoch`` still has the state.
+    """
     options = Options(environment)
-    contract = contracts.read(environment)
-    storage = Storage(environment, options, contract)
-    result: Result = {"generation": 0, "uploaded_bytes": 0}
-    try:
-        if state:
-            committed = storage.state_log().commit()
-            result["generation"] = committed.generation
-            result["uploaded_bytes"] = committed.uploaded_bytes
-    except AgentError as error:
-        result |= failure(error.code, str(error), retryable=error.retryable, exit_code=error.exit_code)
-    try:
-        if result.get("failed") != "fenced":
-            log_segments.ship(storage.store, storage.logs_bucket, contract.bot_id, options, last=last)
-    except AgentError as error:
-        result["log_failed"] = str(error)
+
+    def save() -> Result:
+        storage = Storage(environment, options, contracts.read(environment))
+        try:
+            if not state:
+                storage.state_log().refuse_fenced(epoch)
+                return {"generation": 0, "uploaded_bytes": 0}
+            committed = storage.state_log().commit(epoch)
+            return {"generation": committed.generation, "uploaded_bytes": committed.uploaded_bytes}
+        finally:
+            storage.store.close()
+
+    result = guarded(save)
+    if result.get("failed") == Fenced.code:
+        # Its bot is to be stopped at once; the log goes when that is done.
+        return result
+    shipped = guarded(lambda: ship_log(environment, last=last))
+    if "failed" in shipped:
+        result["log_failed"] = shipped["message"]
         if "failed" not in result and last:
-            result |= failure(error.code, str(error), retryable=error.retryable)
+            result |= shipped
     result["log_offset"] = log_segments.Progress(options).offset
-    storage.store.close()
     return result
 
 
-def readable(path: str) -> int:
-    """Size of a file, 0 when there is none."""
+def ship_log(environment: dict[str, str], *, last: bool) -> Result:
+    """What is new of the bot's log; with ``last`` also a line without an end."""
+    options = Options(environment)
+    contract = contracts.read(environment)
+    storage = Storage(environment, options, contract)
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - called by the parent, for which pathlib is too much
-    except FileNotFoundError:
-        return 0
+        log_segments.ship(storage.store, storage.logs_bucket, contract.bot_id, options, last=last)
+    finally:
+        storage.store.close()
+    return {}
