@@ -35,6 +35,17 @@ note("given " + json.dumps({k: v for k, v in values.items() if k.startswith("GIV
 if values.get("FAKE_SERVE") == "1":
     import socket
     server = socket.create_server(("127.0.0.1", int(values["THE0_QUERY_PORT"])))
+if values.get("FAKE_CHILD") == "1":
+    import subprocess
+    code = "import sys, time; print('child', flush=True); time.sleep(600)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"STATE_DIR": state + "/.the0-state"},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+    )
+    child.stdout.readline()
+    note("child %d" % child.pid)
 if values.get("FAKE_KILL"):
     os.kill(os.getpid(), int(values["FAKE_KILL"]))
 deadline = time.monotonic() + float(values.get("FAKE_SLEEP", "0"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,15 +10,18 @@ from pathlib import Path
 
 from activities.backends.process.events import ExitEvents
 from activities.backends.process.layout import ContainerFiles
+from activities.backends.process.locks import locked
 from activities.backends.process.logs import follow_log
-from activities.backends.process.record import Record, read_record, state_of
+from activities.backends.process.record import agent_process, read_record, state_of
 from activities.backends.process.sandbox import find_sandbox
-from activities.backends.process.starter import Starter, locked
+from activities.backends.process.starter import Starter, bot_lock
 from activities.errors import BackendRefused, BackendUnavailable, Conflict
 from activities.ports import ContainerEvent, ContainerSpec, ContainerState
-from activities.process_identity import ProcessIdentity, identify
+from agent import clear_directory
 
-STOP_MARGIN_S = 5.0
+# For what the agent does between the bot's end and the final sync, and after it.
+STOP_MARGIN_S = 10.0
+ASK_AGAIN_S = 1.0
 POLL_S = 0.01
 
 
@@ -37,11 +39,7 @@ class ProcessBackend:
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         """See the port. A bot whose former container still runs is refused for now."""
-        if spec.kind == "bot":
-            for state in await self.list():
-                same = state.bot_id == spec.bot_id and state.kind == "bot" and state.name != spec.name
-                if same and state.phase == "running":
-                    raise BackendUnavailable(f"bot {spec.bot_id} still runs in container {state.name}")
+        self._files(spec.name)
         try:
             record = await asyncio.to_thread(self._starter.start, spec)
         except OSError as error:
@@ -57,16 +55,20 @@ class ProcessBackend:
             return None
         grace = record.stop_grace_s if grace_s is None else grace_s
         killing_at = time.monotonic() + grace + record.sync_budget_s + STOP_MARGIN_S
-        asked = False
+        asking_at = 0.0
         while True:
-            state = state_of(self._files(name), record)
+            files = self._files(name)
+            state = state_of(files, record)
             if state.phase == "exited":
                 return state
-            if not asked:
-                asked = _signal_agent(record, signal.SIGTERM)
-            if time.monotonic() > killing_at:
-                _signal_agent(record, signal.SIGKILL)
-                record.agent.send(signal.SIGKILL)
+            agent, now = agent_process(files, record), time.monotonic()
+            if agent is not None and now >= asking_at and agent.send(signal.SIGTERM):
+                # Asked again, because the kernel drops what comes before the agent waits for it.
+                asking_at = now + ASK_AGAIN_S
+            if now > killing_at:
+                for process in (agent, record.agent):
+                    if process is not None:
+                        process.send(signal.SIGKILL)
             await asyncio.sleep(POLL_S)
 
     async def inspect(self, name: str) -> ContainerState | None:
@@ -112,7 +114,7 @@ class ProcessBackend:
             state = await self.inspect(name)
             return not follow or state is None or state.phase == "exited"
 
-        async for line in follow_log(files.log, over, tail):
+        async for line in follow_log(files, over, tail):
             yield line
 
     async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
@@ -128,27 +130,38 @@ class ProcessBackend:
         if state is not None and state.phase == "running":
             raise Conflict(f"container {name} runs and cannot be removed")
         files = self._files(name)
+        record = read_record(files)
 
         def remove() -> None:
             with locked(files.lock):
-                # Away under another name first: half a directory must not pass for a container.
-                grave = files.root / "removed" / f"{name}.{time.monotonic_ns()}"
-                grave.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    files.directory.rename(grave)
-                except FileNotFoundError:
-                    return
-                shutil.rmtree(grave, ignore_errors=True)
-            files.lock.unlink(missing_ok=True)
+                if record is not None and state is not None and state.exit_report is None:
+                    self._starter.end_leftovers(record)
+                self._bury(files.directory)
+                files.lock.unlink(missing_ok=True)
 
         await asyncio.to_thread(remove)
+
+    def _bury(self, directory: Path) -> None:
+        """Away under another name first: half a directory must not pass for a whole one."""
+        grave = self._root / "removed" / f"{directory.name}.{time.monotonic_ns()}"
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.rename(grave)
+        except FileNotFoundError:
+            return
+        clear_directory.remove(grave)
 
     async def remove_state(self, bot_id: str) -> None:
         """See the port."""
         for state in await self.list():
             if state.bot_id == bot_id and state.kind == "bot" and state.phase == "running":
                 raise Conflict(f"bot {bot_id} runs in container {state.name}; its state is in use")
-        await asyncio.to_thread(shutil.rmtree, self._root / "state" / bot_id, True)
+
+        def remove() -> None:
+            with locked(bot_lock(self._root, bot_id)):
+                self._bury(self._root / "state" / bot_id)
+
+        await asyncio.to_thread(remove)
 
     def isolation(self) -> str:
         """See the port."""
@@ -169,22 +182,3 @@ class ProcessBackend:
         if "/" in name or name in (".", "..") or not name:
             raise BackendRefused(f"{name!r} is no container name")
         return ContainerFiles(root=self._root, name=name)
-
-
-def _signal_agent(record: Record, number: signal.Signals) -> bool:
-    """False when there is no agent yet or any more."""
-    if not record.sandboxed:
-        return record.agent.send(number)
-    agent = _child_of(record.agent)
-    return agent is not None and agent.send(number)
-
-
-def _child_of(bwrap: ProcessIdentity) -> ProcessIdentity | None:
-    """The agent behind bwrap, which forwards no signal."""
-    if not bwrap.alive():
-        return None
-    try:
-        children = Path(f"/proc/{bwrap.pid}/task/{bwrap.pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return identify(int(children[0])) if children else None

@@ -93,6 +93,9 @@ class ExitEvents:
     async def _tell(self, record: Record) -> None:
         """Once the stub has put the exit on record, or is gone itself."""
         files = ContainerFiles(root=self._root, name=record.name)
-        while state_of(files, record).phase == "running":  # noqa: ASYNC110 - a file gives no event
-            await asyncio.sleep(RECORD_POLL_S)
+        pause = RECORD_POLL_S
+        while state_of(files, record).phase == "running":
+            await asyncio.sleep(pause)
+            # The stub takes a moment; an agent whose bwrap was killed may take for ever.
+            pause = min(pause * 1.1, LOOK_S)
         self._queue.put_nowait(ContainerEvent(kind="exited", name=record.name))

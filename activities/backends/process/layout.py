@@ -34,6 +34,11 @@ class ContainerFiles:
         return self.directory / "process.json"
 
     @property
+    def inner(self) -> Path:
+        """What bwrap tells of its child, the agent; empty before that, and without a sandbox."""
+        return self.directory / "inner.json"
+
+    @property
     def exit(self) -> Path:
         """The agent's exit code as a shell has it; its time is the end."""
         return self.directory / "exit"
@@ -57,11 +62,6 @@ class ContainerFiles:
     def var(self) -> Path:
         """What the agent writes: logs, status, report."""
         return self.directory / "var"
-
-    @property
-    def log(self) -> Path:
-        """The bot's own output."""
-        return self.var / "logs" / "bot.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,22 +6,28 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+
+from activities.backends.process.layout import ContainerFiles
+from activities.backends.process.untrusted import open_below
 
 BLOCK = 256 * 1024
+LINE_BYTES = 1024 * 1024
 POLL_S = 0.1
 LARGEST_TAIL_BYTES = 8 * 1024 * 1024
 
 
-async def follow_log(path: Path, over: Callable[[], Awaitable[bool]], tail: int) -> AsyncIterator[bytes]:
-    """Whole lines; ``tail`` below 0 means all that is there. Ends when ``over`` and nothing is left.
+async def follow_log(
+    files: ContainerFiles, over: Callable[[], Awaitable[bool]], tail: int
+) -> AsyncIterator[bytes]:
+    """Whole lines, but pieces of those over a mebibyte; ``tail`` below 0 means all that is there. Ends when
+    ``over`` and nothing is left.
 
     The file is opened once: its end can still be read when the container has been removed meanwhile.
     """
     descriptor, position, rest = -1, 0, b""
     try:
         while True:
-            if descriptor < 0 and (descriptor := _open(path)) >= 0:
+            if descriptor < 0 and (descriptor := _open(files)) >= 0:
                 position = _begin(descriptor, tail)
             ended = await over()
             while descriptor >= 0 and (found := _read(descriptor, position)):
@@ -29,6 +35,9 @@ async def follow_log(path: Path, over: Callable[[], Awaitable[bool]], tail: int)
                 *lines, rest = (rest + block).split(b"\n")
                 for line in lines:
                     yield line + b"\n"
+                if len(rest) >= LINE_BYTES:
+                    yield rest
+                    rest = b""
             if ended:
                 break
             await asyncio.sleep(POLL_S)
@@ -39,9 +48,9 @@ async def follow_log(path: Path, over: Callable[[], Awaitable[bool]], tail: int)
         yield rest
 
 
-def _open(path: Path) -> int:
+def _open(files: ContainerFiles) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return open_below(files.directory, "var", "logs", "bot.log")
     except FileNotFoundError:
         return -1
 

@@ -7,13 +7,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from activities.backends.process.layout import ContainerFiles
+from activities.backends.process.untrusted import modified, read_json
 from activities.ports import ContainerSpec, ContainerState
-from activities.process_identity import ProcessIdentity, from_json
+from activities.process_identity import ProcessIdentity, boot_id, from_json, identify
 
 log = logging.getLogger(__name__)
+
+# From bwrap's own start to that of its child, in clock ticks: more is another process with the same number.
+INNER_BEGINS_TICKS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +55,8 @@ def write_spec(files: ContainerFiles, spec: ContainerSpec, query_port: int, sand
 
 def read_record(files: ContainerFiles) -> Record | None:
     """None for what does not exist, has not started, or cannot be understood."""
-    process = _json(files.process)
-    spec = _json(files.spec)
+    process = read_json(files.directory, files.process.name)
+    spec = read_json(files.directory, files.spec.name)
     if process is None or spec is None:
         return None
     agent, stub = from_json(process.get("agent")), from_json(process.get("stub"))
@@ -91,7 +94,9 @@ def state_of(files: ContainerFiles, record: Record) -> ContainerState:
             running = False
     else:
         running = code is None
-    report = None if running else _json(files.var / "report.json")
+    # Somebody may have killed bwrap: what is in the sandbox goes on without it.
+    running = running or (record.sandboxed and agent_process(files, record) is not None)
+    report = None if running else read_json(files.directory, "var", "report.json")
     if not running and code is None and report is not None and isinstance(report.get("exit_code"), int):
         code = report["exit_code"]
     return ContainerState(
@@ -103,11 +108,24 @@ def state_of(files: ContainerFiles, record: Record) -> ContainerState:
         labels=record.labels,
         exit_code=code,
         signal=code - 128 if code is not None and code > 128 and report is None else 0,
-        started_at=_time(files.process),
-        finished_at=0 if running else finished or _time(files.var / "report.json"),
+        started_at=modified(files.directory, files.process.name),
+        finished_at=0 if running else finished or modified(files.directory, "var", "report.json"),
         exit_report=report,
-        status=_json(files.var / "status.json"),
+        status=read_json(files.directory, "var", "status.json"),
     )
+
+
+def agent_process(files: ContainerFiles, record: Record) -> ProcessIdentity | None:
+    """The agent itself, also behind bwrap, which forwards no signal; None before it is there and after."""
+    if not record.sandboxed:
+        return record.agent if record.agent.alive() else None
+    if record.agent.boot != boot_id():
+        return None
+    pid = (read_json(files.directory, files.inner.name) or {}).get("child-pid")
+    found = identify(pid) if isinstance(pid, int) else None
+    if found is None or not 0 <= found.started - record.agent.started <= INNER_BEGINS_TICKS:
+        return None
+    return found
 
 
 def _exit(path: Path) -> tuple[int | None, float]:
@@ -115,21 +133,3 @@ def _exit(path: Path) -> tuple[int | None, float]:
         return int(path.read_text()), path.stat().st_mtime
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None, 0
-
-
-def _time(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, OSError) as error:
-        log.warning("%s cannot be read: %s", path, error)
-        return None
-    return found if isinstance(found, dict) else None

@@ -32,11 +32,13 @@ class Sandbox:
         return UID if os.geteuid() == 0 else None
 
     def command(self, files: ContainerFiles, state: StateFiles, environment_file: str) -> list[str]:
-        """The whole argument vector. Signals do not pass bwrap: they go to its child."""
+        """The whole argument vector. Signals do not pass bwrap: they go to its child, whose pid it writes to
+        descriptor 8."""
         mounts = ["--dir", "/var", "--bind", str(files.bot), "/bot", "--bind", str(state.data), "/state"]
         mounts += ["--bind", str(files.query), "/query", "--bind", str(files.tmp), "/tmp"]
         mounts += ["--bind", str(files.var), "/var/the0", "--bind", str(state.cache), "/var/the0/cache"]
         mounts += ["--dir", "/app", "--ro-bind", str(self.agent), "/app/runtime"]
+        mounts += ["--info-fd", "8"]
         run = [self.python, "-I", "/app/runtime", "execute"]
         variables = ["--clearenv", "--setenv", "DURABOT_ENV_FILE", environment_file]
         return [*self._base(), *mounts, *variables, "--chdir", "/", "--", *self._as_bot(), *run]

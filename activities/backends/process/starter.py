@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
+import random
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container
+from contextlib import ExitStack
 from pathlib import Path
 
 from activities.backends.process.layout import ContainerFiles, StateFiles, state_files
-from activities.backends.process.record import Record, read_record, write_spec
+from activities.backends.process.leftovers import end_leftovers
+from activities.backends.process.locks import is_held, locked
+from activities.backends.process.record import Record, read_record, state_of, write_spec
 from activities.backends.process.sandbox import Sandbox, search_path
 from activities.backends.process.stub import launch
+from activities.backends.process.untrusted import read_json
 from activities.errors import BackendUnavailable
 from activities.ports import ContainerSpec
+from agent import clear_directory
 
 BEGIN_SECONDS = 10.0
 POLL_SECONDS = 0.002
+# Below those that Linux gives to outgoing connections.
+FIRST_PORT, PORTS = 22000, 10000
 
 
 class Starter:
@@ -32,21 +37,51 @@ class Starter:
         self._sandbox = sandbox
 
     def start(self, spec: ContainerSpec) -> Record:
-        """The record of the one that runs or ran under this name, or of a new one."""
+        """The record of the one that runs or ran under this name, or of a new one. A bot that still runs
+        under another name is refused by BackendUnavailable."""
         files = ContainerFiles(root=self._root, name=spec.name)
-        with locked(files.lock) as lock:
+        with ExitStack() as locks:
+            if spec.kind == "bot":
+                locks.enter_context(locked(bot_lock(self._root, spec.bot_id)))
+            lock = locks.enter_context(locked(files.lock))
             found = read_record(files)
             if found is not None:
                 return found
+            if spec.kind == "bot":
+                self._refuse_second(spec)
             # What a start that never came to be has left.
-            shutil.rmtree(files.directory, ignore_errors=True)
+            clear_directory.remove(files.directory)
             state = state_files(self._root, spec.bot_id, files, spec.kind)
             self._make(files, state)
-            port = free_port()
-            write_spec(files, spec, port, self._sandbox is not None)
+            with locked(self._root / "locks" / ".ports"):
+                port = free_port(self._ports_in_use())
+                write_spec(files, spec, port, self._sandbox is not None)
             environment_file = self._write_environment(files, state, spec, port)
             launch(files.directory, self._command(files, state, environment_file), lock, self._outer())
             return self._begun(files)
+
+    def end_leftovers(self, record: Record) -> None:
+        """Of a container that ended without its agent's word; a sandbox takes all with it."""
+        if not record.sandboxed and record.kind == "bot":
+            end_leftovers(StateFiles(directory=self._root / "state" / record.bot_id).data)
+
+    def _refuse_second(self, spec: ContainerSpec) -> None:
+        for path in (self._root / "containers").glob("*/spec.json"):
+            other = ContainerFiles(root=self._root, name=path.parent.name)
+            asked = read_json(other.directory, path.name) or {}
+            if (asked.get("bot_id"), asked.get("kind")) != (spec.bot_id, "bot") or other.name == spec.name:
+                continue
+            record = read_record(other)
+            # One that is not on record may be beginning: its stub has the lock until it is.
+            state = state_of(other, record) if record else None
+            if is_held(other.lock) if state is None else state.phase == "running":
+                raise BackendUnavailable(f"bot {spec.bot_id} still runs in container {other.name}")
+            if record is not None and state is not None and state.exit_report is None:
+                self.end_leftovers(record)
+
+    def _ports_in_use(self) -> set[int]:
+        specs = (self._root / "containers").glob("*/spec.json")
+        return {(read_json(path.parent, path.name) or {}).get("query_port", 0) for path in specs}
 
     def _make(self, files: ContainerFiles, state: StateFiles) -> None:
         owner = self._sandbox.owner() if self._sandbox else None
@@ -109,24 +144,26 @@ class Starter:
         raise BackendUnavailable(f"container {files.name}: its process did not begin in {BEGIN_SECONDS:g} s")
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[int]:
-    """An exclusive lock that ends with its holders, however they end; the descriptor may be inherited."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def bot_lock(root: Path, bot_id: str) -> Path:
+    """Held while any container of this bot is being started, or its state removed."""
+    return root / "locks" / ".bots" / bot_id
 
 
-def free_port() -> int:
-    """A loopback port for the bot's query server: bots share this host's network."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(taken: Container[int]) -> int:
+    """A loopback port for a bot's query server: bots share this host's network. It is bound much later, so
+    it is none that another container has, and none that the kernel gives to whoever connects somewhere."""
+    start = random.randrange(PORTS)
+    for offset in range(PORTS):
+        port = FIRST_PORT + (start + offset) % PORTS
+        if port in taken:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise BackendUnavailable(f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free")
 
 
 def _contract_paths() -> dict[str, str]:

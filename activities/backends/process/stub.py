@@ -9,10 +9,11 @@ import subprocess
 from pathlib import Path
 
 # $1 is the container's directory, the rest the agent's command. Descriptor 9 is the lock of the start, held
-# until the process is on record. Field 22 of a process's stat is its start.
+# until the process is on record; bwrap tells its child's pid on descriptor 8. Field 22 of a process's stat
+# is its start.
 SCRIPT = """
 dir=$1; shift
-"$@" </dev/null >>"$dir/agent.log" 2>&1 9>&- &
+"$@" </dev/null >>"$dir/agent.log" 2>&1 8>"$dir/inner.json" 9>&- &
 child=$!
 started() { read -r line < "/proc/$1/stat"; set -- ${line##*) }; ticks=${20}; }
 read -r boot < /proc/sys/kernel/random/boot_id
