@@ -11,6 +11,8 @@ from agent.errors import ConfigurationError
 
 # Their SDKs drop parameters of ephemeral queries that are not strings.
 STRING_PARAMETER_RUNTIMES = frozenset({"rust-stable", "dotnet8", "scala3"})
+# Of this machine and not of the platform; everything else is named by the contract.
+INHERITED = ("PATH", "HOME", "TMPDIR", "TZ", "LANG")
 RUNTIMES = frozenset(
     {"python3.11", "nodejs20", "rust-stable", "gcc13", "cpp-gcc13", "ghc96", "dotnet8", "scala3"}
 )
@@ -68,7 +70,7 @@ def bot_environment(contract: Contract, inherited: Mapping[str, str], *, query: 
 
     ``QUERY_PATH`` exists only in ephemeral queries: SDKs turn state read-only when it merely exists.
     """
-    environment = {name: inherited[name] for name in ("PATH", "HOME", "TZ", "LANG") if name in inherited}
+    environment = {name: inherited[name] for name in INHERITED if name in inherited}
     environment |= {
         "BOT_ID": contract.bot_id,
         "BOT_CONFIG": contract.config,
