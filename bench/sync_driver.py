@@ -5,11 +5,13 @@ NUL-ended ``NAME=value`` after the other; prints what the fork found and used as
 """
 
 import os
+import resource
 import sys
 import time
 
 sys.path.insert(0, sys.argv[1])
 
+from agent.children import Children
 from agent.forked import Fork, Result
 
 
@@ -21,7 +23,7 @@ def work(environment: dict[str, str], what: str) -> Result:
 
     if what == "restore":
         return storage.restore(environment, lambda phase, message: None, query=False, claim=True)
-    return storage.sync(environment, state=True, last=False)
+    return storage.sync(environment, state=True, last=False, epoch="")
 
 
 def main() -> None:
@@ -29,11 +31,14 @@ def main() -> None:
     pairs = (pair.partition("=") for pair in sys.stdin.read().split("\0") if pair)
     environment = {name: value for name, _, value in pairs}
     begun = time.perf_counter()
-    fork = Fork(lambda: work(environment, sys.argv[2]))
-    _, status, usage = os.wait4(fork.pid, 0)
+    children = Children()
+    fork = Fork(lambda: work(environment, sys.argv[2]), children)
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    children.reap()
     wall = time.perf_counter() - begun
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = usage.ru_utime + usage.ru_stime
-    found = {"found": fork.result(status), "cpu_ms": cpu * 1000, "wall_ms": wall * 1000}
+    found = {"found": fork.result(), "cpu_ms": cpu * 1000, "wall_ms": wall * 1000}
     # Only now: the agent has no json before it forks, so the fork has to pay for it.
     import json
 
