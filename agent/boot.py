@@ -1,5 +1,7 @@
 """The agent starts twice: the second time without site packages, and with an empty environment.
 
+Who can start it that way at once uses ``direct``, and saves the first start.
+
 That halves its memory, and what was in its environment, credentials above all, is in no ``/proc`` file any
 more: not even root reads it there (root can still read our memory).
 """
@@ -12,8 +14,15 @@ import sys
 from agent.posix_signals import signal
 
 ENTER = "import sys;sys.path.insert(0,sys.argv[1]);from agent.boot import enter;enter()"
+# In place of the descriptor that hands the environment over: it is in a file that the agent removes.
+NOTHING_HANDED = "-"
 # Where libpython itself is found by it, the interpreter needs it before it is one.
 KEPT = (b"LD_LIBRARY_PATH",)
+
+
+def direct(python: str, archive: str, *arguments: str) -> list[str]:
+    """The command of the second start, for an environment that holds ``DURABOT_ENV_FILE`` alone."""
+    return [python, "-I", "-S", "-c", ENTER, archive, NOTHING_HANDED, *arguments]
 
 
 def again(archive: str) -> None:
@@ -39,7 +48,15 @@ def again(archive: str) -> None:
 
 def enter() -> None:
     """The second start: take the environment over and run the command."""
-    handed = int(sys.argv[2])
+    if sys.argv[2] != NOTHING_HANDED:
+        _take_over(int(sys.argv[2]))
+    sys.argv[:] = [sys.argv[1], *sys.argv[3:]]
+    from agent.__main__ import main
+
+    sys.exit(main(sys.argv[1:]))
+
+
+def _take_over(handed: int) -> None:
     data = b""
     while block := os.read(handed, 1 << 20):
         data += block
@@ -48,7 +65,3 @@ def enter() -> None:
         name, equals, value = pair.partition(b"=")
         if equals:
             os.environb[name] = value
-    sys.argv[:] = [sys.argv[1], *sys.argv[3:]]
-    from agent.__main__ import main
-
-    sys.exit(main(sys.argv[1:]))

@@ -28,7 +28,11 @@ def agent_file(directory: Path) -> Path:
     path = directory / "fake.pyz"
     if not path.exists():
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("__main__.py", SOURCE)
+            # As the process backend starts it (agent/boot.py), and as an image does.
+            archive.writestr("__main__.py", "import agent.life")
+            archive.writestr("agent/__init__.py", "")
+            archive.writestr("agent/life.py", SOURCE)
+            archive.writestr("agent/boot.py", "def enter():\n    import agent.life\n")
         path.chmod(0o755)
     return path
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.backends.process.layout import ContainerFiles, StateFiles
+from agent.boot import direct
 
 # The contract's user.
 UID = 1000
@@ -39,7 +40,7 @@ class Sandbox:
         mounts += ["--bind", str(files.var), "/var/the0", "--bind", str(state.cache), "/var/the0/cache"]
         mounts += ["--dir", "/app", "--ro-bind", str(self.agent), "/app/runtime"]
         mounts += ["--info-fd", "8"]
-        run = [self.python, "-I", "/app/runtime", "execute"]
+        run = direct(self.python, "/app/runtime", "execute")
         variables = ["--clearenv", "--setenv", "DURABOT_ENV_FILE", environment_file]
         return [*self._base(), *mounts, *variables, "--chdir", "/", "--", *self._as_bot(), *run]
 

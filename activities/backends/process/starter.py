@@ -20,6 +20,7 @@ from activities.backends.process.untrusted import read_json
 from activities.errors import BackendUnavailable
 from activities.ports import ContainerSpec
 from agent import clear_directory
+from agent.boot import direct
 
 BEGIN_SECONDS = 10.0
 POLL_SECONDS = 0.002
@@ -129,7 +130,7 @@ class Starter:
         return ["env", "-i", f"DURABOT_ENV_FILE={environment_file}", *self._plain()]
 
     def _plain(self) -> list[str]:
-        return [self._python, "-I", str(self._agent), "execute"]
+        return direct(self._python, str(self._agent), "execute")
 
     def _outer(self) -> dict[str, str]:
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin")}
