@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agent.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Their SDKs drop parameters of ephemeral queries that are not strings.
 STRING_PARAMETER_RUNTIMES = frozenset({"rust-stable", "dotnet8", "scala3"})

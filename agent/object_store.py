@@ -1,4 +1,4 @@
-"""The few S3 operations the agent needs, over the standard library's HTTP client.
+"""The few S3 operations the agent needs.
 
 A request is never repeated in here: a repeated conditional write would report its own success as a
 conflict. Who may repeat decides with the meaning of the write in hand (see ``create``).
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
-import ssl
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree import ElementTree
 
 from agent import sigv4
 from agent.errors import ObjectMissing, PreconditionFailed, StoreRefused, StoreUnavailable
+from agent.http_connection import Answer, Connection
+from agent.xml_texts import NotXml, texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
 
 # Losers of a conditional write on SeaweedFS wait up to 3 s, so a shorter limit would turn a clear
 # conflict into an unclear failure.
@@ -25,6 +27,7 @@ TIMEOUT_SECONDS = 20.0
 # A connection that was silent for longer may have been closed by the server at any moment.
 REUSED_SECONDS = 3.0
 DOWNLOAD_BLOCK = 1 << 20
+ERROR_BYTES = 4096
 
 
 class ObjectStore:
@@ -44,9 +47,7 @@ class ObjectStore:
         self._access_key = access_key
         self._secret_key = secret_key
         self._session_token = session_token
-        self._timeout = timeout
-        self._tls = ssl.create_default_context() if secure else None
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection = Connection(endpoint, timeout, _tls() if secure else None)
         self._used = 0.0
 
     def get(self, bucket: str, key: str) -> bytes:
@@ -89,18 +90,17 @@ class ObjectStore:
             if token:
                 params["continuation-token"] = token
             try:
-                root = ElementTree.fromstring(self._call("GET", bucket, "", params=params))
-            except ElementTree.ParseError as error:
+                found = texts(self._call("GET", bucket, "", params=params), "Key", "NextContinuationToken")
+            except NotXml as error:
                 raise StoreUnavailable(
                     f"listing {bucket}/{prefix}: the answer is not XML: {error}"
                 ) from error
             token = ""
-            for element in root.iter():
-                name = element.tag.rpartition("}")[2]
-                if name == "Key" and element.text:
-                    yield element.text
-                elif name == "NextContinuationToken" and element.text:
-                    token = element.text
+            for name, text in found:
+                if name == "Key" and text:
+                    yield text
+                elif name == "NextContinuationToken":
+                    token = text
             if not token:
                 return
 
@@ -109,23 +109,17 @@ class ObjectStore:
         response = self._send("GET", bucket, key, {}, b"", {})
         try:
             if response.status != 200:
-                raise _failure(response.status, response.read(4096), f"object {bucket}/{key}")
-            expected = response.length
-            written = 0
+                raise _failure(response.status, response.read_some(ERROR_BYTES), f"object {bucket}/{key}")
             with path.open("wb") as file:
-                while block := response.read(DOWNLOAD_BLOCK):
-                    written += file.write(block)
-            if expected is not None and written != expected:
-                raise StoreUnavailable(f"object {bucket}/{key}: cut after {written} of {expected} bytes")
-        except (OSError, http.client.HTTPException) as error:
+                while block := response.read_some(DOWNLOAD_BLOCK):
+                    file.write(block)
+        except OSError as error:
             self.close()
             raise StoreUnavailable(f"object {bucket}/{key}: {error!r}") from error
 
     def close(self) -> None:
         """Drop the connection; the next request opens a new one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
     def _call(
         self,
@@ -140,7 +134,7 @@ class ObjectStore:
         response = self._send(method, bucket, key, params or {}, body, headers or {})
         try:
             answer = response.read()
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             self.close()
             raise StoreUnavailable(f"{method} {bucket}/{key}: the answer broke off: {error!r}") from error
         if not 200 <= response.status < 300:
@@ -155,12 +149,12 @@ class ObjectStore:
         params: Mapping[str, str],
         body: bytes,
         extra: Mapping[str, str],
-    ) -> http.client.HTTPResponse:
+    ) -> Answer:
         path = f"/{bucket}/{key}" if key else f"/{bucket}"
         digest = hashlib.sha256(body).hexdigest()
         headers = {
             "host": self._endpoint,
-            "x-amz-date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
+            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
             "x-amz-content-sha256": digest,
             **extra,
         }
@@ -183,26 +177,23 @@ class ObjectStore:
         if params:
             url += "?" + sigv4.canonical_query(params)
         try:
-            connection = self._connect()
-            connection.request(method, url, body=body or None, headers=headers)
-            return connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
+            self._drop_if_silent()
+            return self._connection.request(method, url, headers, body)
+        except OSError as error:
             self.close()
             raise StoreUnavailable(f"object store {self._endpoint}: {error!r}") from error
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _drop_if_silent(self) -> None:
         silent = time.monotonic() - self._used
         self._used += silent
         if silent > REUSED_SECONDS:
-            self.close()
-        if self._connection is None:
-            if self._tls is not None:
-                self._connection = http.client.HTTPSConnection(
-                    self._endpoint, timeout=self._timeout, context=self._tls
-                )
-            else:
-                self._connection = http.client.HTTPConnection(self._endpoint, timeout=self._timeout)
-        return self._connection
+            self._connection.close()
+
+
+def _tls() -> ssl.SSLContext:
+    import ssl
+
+    return ssl.create_default_context()
 
 
 def _failure(
@@ -210,8 +201,8 @@ def _failure(
 ) -> ObjectMissing | PreconditionFailed | StoreRefused | StoreUnavailable:
     """The typed failure of an HTTP status; the server's own code goes into the text, for people only."""
     try:
-        detail = ElementTree.fromstring(answer).findtext("{*}Code") or "" if answer else ""
-    except ElementTree.ParseError:
+        detail = next((text for _, text in texts(answer, "Code")), "") if answer else ""
+    except NotXml:
         detail = answer[:200].decode(errors="replace")
     text = f"{what}: {status} {detail}".rstrip()
     if status == 404:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent import contract as contracts
-from agent import log_segments, runtimes
+from agent import log_segments
 from agent.clear_directory import clear
-from agent.code import extract
 from agent.contract import Contract
 from agent.errors import ConfigurationError, Fenced, ObjectMissing
 from agent.forked import Result, guarded
@@ -57,6 +56,9 @@ class Storage:
             return
         complete.unlink(missing_ok=True)
         clear(root)
+        # Here: a sync, which is a process of its own, shall not pay for what only a start needs.
+        from agent.code import extract
+
         archive = Path(self._options.run_dir) / "code.zip"
         archive.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -114,6 +116,8 @@ def restore(environment: dict[str, str], told: Told, *, query: bool, claim: bool
 
 def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
     """Check, download, restore, and say what to start: everything that comes before user code."""
+    from agent import runtimes
+
     options = Options(environment)
     contract = contracts.read(environment)
     restored = restore(environment, told, query=query, claim=claim)

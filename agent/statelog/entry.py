@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from agent.errors import ObjectMissing, PreconditionFailed, RestoreFailed
 from agent.object_store import ObjectStore
@@ -82,7 +82,7 @@ class EntryLog:
             size=size,
             run_id=run_id,
             time=datetime.now(UTC).isoformat(),
-            nonce=uuid4().hex,
+            nonce=os.urandom(16).hex(),
         )
         try:
             self._store.create(self._bucket, self._key(entry.generation), entry.encode())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from uuid import uuid4
 
 from agent.errors import AgentError, ObjectMissing, RestoreFailed
 from agent.object_store import ObjectStore
@@ -54,7 +54,7 @@ def rollback(store: ObjectStore, bucket: str, bot_id: str, generation: int, run_
         entry = log.append(
             after=head.generation if head else 0,
             kind=ROLLBACK,
-            epoch=uuid4().hex,
+            epoch=os.urandom(16).hex(),
             tree=wanted.tree,
             size=wanted.size,
             run_id=run_id,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import posixpath
-import tarfile
 import zlib
 from pathlib import Path
 
 from agent.errors import ObjectMissing, RestoreFailed
 from agent.object_store import ObjectStore
 from agent.statelog.snapshot import stays_inside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import tarfile
 
 
 def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: Path, max_bytes: int) -> bool:
@@ -25,6 +28,9 @@ def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: P
         store.download(bucket, key, scratch)
     except ObjectMissing:
         return False
+    # Once in a bot's life: no other start or sync shall pay for the import.
+    import tarfile
+
     try:
         with tarfile.open(scratch, "r:gz") as archive:
             _unpack(archive, root, key, max_bytes)

@@ -6,9 +6,9 @@ Nothing is kept in memory between two calls, so each may run in a forked child t
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from agent.errors import (
     Fenced,
@@ -78,7 +78,7 @@ class StateLog:
         After this every other epoch is fenced. A directory that this host's last epoch left, with nobody
         having claimed since, is kept, for it is newer than what the store has, and committed.
         """
-        epoch = uuid4().hex
+        epoch = os.urandom(16).hex()
         for _ in range(RACES):
             head = self._log.head()
             remembered = local.load(self._cache_path)
