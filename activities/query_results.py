@@ -30,7 +30,7 @@ class QueryResults:
         """The result itself while it is small, else one that names the object ``key``."""
         if result.status != "ok":
             return result
-        data = await asyncio.to_thread(_encoded, result)
+        data = json.dumps({"status": "ok", "data": result.data}, separators=(",", ":")).encode()
         if len(data) <= INLINE_BYTES:
             return result
         await asyncio.to_thread(self._put, key, data)
@@ -74,7 +74,3 @@ class QueryResults:
         except AgentError as error:
             # The answer is here; an object too many is no reason to withhold it.
             log.warning("the query's result %s stays in the store: %s", key, error)
-
-
-def _encoded(result: QueryResult) -> bytes:
-    return json.dumps({"status": result.status, "data": result.data}, separators=(",", ":")).encode()
