@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
@@ -42,9 +43,7 @@ async def place(bot_id: str, host: str, halting: Callable[[], bool]) -> str:
     )
     await workflow.wait_condition(lambda: handle.done() or halting())
     if not handle.done():
-        handle.cancel()
-        with contextlib.suppress(ActivityError):
-            await handle
+        _forget(handle)
         return ""
     return (await handle).host
 
@@ -116,8 +115,8 @@ class ContainerRun:
             return
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                    handle.done, timeout=policies.STOP_SETTLE, timeout_summary="the report of the stop"
-                )
+                handle.done, timeout=policies.STOP_SETTLE, timeout_summary="the report of the stop"
+            )
         if not handle.done() and self._rounds > 1:
             # Twice there was nothing to stop and nothing was reported: the start has not happened yet.
             self._withdraw(handle)
@@ -139,13 +138,15 @@ class ContainerRun:
             start_to_close_timeout=policies.STOP_TIMEOUT,
             heartbeat_timeout=policies.STOP_HEARTBEAT,
             retry_policy=policies.STOP_RETRY,
+            # Usually it ends a moment after the report; a request to cancel it would only cost events.
+            cancellation_type=workflow.ActivityCancellationType.ABANDON,
             summary=f"stop {self.request.container} with grace",
         )
         try:
             await workflow.wait_condition(lambda: stopping.done() or reported())
         finally:
             if not stopping.done():
-                stopping.cancel()
+                _forget(stopping)
         if stopping.done():
             await stopping
 
@@ -166,6 +167,12 @@ class ContainerRun:
             return ExitReport(
                 run_id=self.request.run_id, container=self.request.container, cause=kind, message=message
             )
+
+
+def _forget(handle: workflow.ActivityHandle[Any]) -> None:
+    """Cancel, and take whatever comes of it: Python complains of errors that nobody looked at."""
+    handle.cancel()
+    handle.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _workflow_cancelled() -> bool:

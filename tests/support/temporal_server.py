@@ -22,6 +22,7 @@ class TemporalServer:
     """The very command of the embedded stack; ``start`` returns when it answers."""
 
     directory: Path
+    suggest_continue_as_new: int = SUGGEST_CONTINUE_AS_NEW
     process: subprocess.Popen[bytes] | None = None
     address: str = ""
 
@@ -30,7 +31,7 @@ class TemporalServer:
         settings = Stack(self.directory).worker_settings()
         self.address = settings.temporal_address_in_use
         service = temporal_server(settings)
-        option = f"limit.historyCount.suggestContinueAsNew={SUGGEST_CONTINUE_AS_NEW}"
+        option = f"limit.historyCount.suggestContinueAsNew={self.suggest_continue_as_new}"
         with (self.directory / "temporal.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*service.argv, "--dynamic-config-value", option], stdout=log, stderr=subprocess.STDOUT

@@ -1,0 +1,224 @@
+"""Records the histories that ``test_replay.py`` replays: ``python -m tests.replay.record [NAME ...]``.
+
+Run it only for new kinds of histories, or for a change of the workflows that no running bot can meet. That a
+recorded history no longer replays means that bots which run now would break: add a ``workflow.patched``, do not
+record it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from activities.messages import HOST_STOPPED, QueryCall
+from tests.support.flow_host import EXITED_0, EXITED_1, FlowHost, in_phase, status_of, true_of, update
+from tests.support.temporal_server import TemporalServer
+from workflows import messages
+from workflows.messages import Configure, HostInput, QueryInput, Rollback, RunInput
+
+HISTORIES = Path(__file__).parent / "histories"
+Handle = WorkflowHandle[Any, Any]
+# Names of the machine that records have no place in a repository.
+ANONYMOUS = "recorder"
+
+
+async def bot_life(host: FlowHost) -> Handle:
+    """Every update, a crash loop, a stopped host, an unpinned bot, a failed rollback, deletion."""
+    host.ends = [EXITED_1, replace(EXITED_1, cause=HOST_STOPPED), EXITED_0]
+    spec = host.spec(host="")
+    bot = await host.bot(spec)
+    await in_phase(bot, messages.RUNNING)
+    await update(bot, "stop")
+    await update(bot, "configure", Configure(spec=replace(spec, version="2")))
+    await update(bot, "start")
+    await host.tell(host.running()[0], "waiting_for_storage", "the store does not answer")
+    await in_phase(bot, messages.WAITING_FOR_STORAGE)
+    await host.tell(host.running()[0], "running")
+    await update(bot, "restart")
+    await update(bot, "configure", Configure(spec=replace(spec, version="3")))
+    await update(bot, "rollback", Rollback(generation=2))
+    host.rollback_error = ApplicationError("no generation 9", type="not_found", non_retryable=True)
+    try:
+        await update(bot, "rollback", Rollback(generation=9))
+    except WorkflowUpdateFailedError:
+        await in_phase(bot, messages.RUNNING)
+    await update(bot, "delete")
+    await bot.result()
+    return bot
+
+
+async def bot_cancelled(host: FlowHost) -> Handle:
+    """A stop that is refused, and a cancellation while it is tried again."""
+    bot = await host.bot()
+    await update(bot, "start")
+    host.stop_error = ApplicationError("cannot", type="x", non_retryable=True)
+    stopping = asyncio.create_task(update(bot, "stop"))
+    await true_of(lambda: host.stops, "the stop")
+    await bot.cancel()
+    host.stop_error = None
+    await stopping
+    await _over(bot)
+    return bot
+
+
+async def bot_at_once(host: FlowHost) -> Handle:
+    """Updates that overtake each other, a start that is called off, still open at the end."""
+    host.may_start.clear()
+    bot = await host.bot()
+    await in_phase(bot, messages.STARTING)
+    stopping = asyncio.create_task(update(bot, "stop"))
+    await true_of(lambda: host.stops, "the stop")
+    host.may_start.set()
+    await stopping
+    await asyncio.gather(*(update(bot, name) for name in ("start", "stop", "restart", "start")))
+    await update(bot, "start")
+    await in_phase(bot, messages.RUNNING)
+    return bot
+
+
+async def bot_renewed(host: FlowHost) -> Handle:
+    """The run that ends by continuing as new."""
+    bot = await host.bot()
+    await update(bot, "start")
+    first = (await bot.describe()).run_id
+    for number in range(60):
+        await host.tell(host.running()[0], "running", f"news {number}")
+    await update(bot, "stop")
+
+    async def renewed() -> bool:
+        return (await bot.describe()).run_id != first
+
+    while not await renewed():  # noqa: ASYNC110 - a server gives no event
+        await asyncio.sleep(0.05)
+    await status_of(bot)
+    return host.client.get_workflow_handle(bot.id, run_id=first)
+
+
+async def _run(host: FlowHost, /, **changes: Any) -> Handle:
+    spec = host.spec(bot_type="scheduled", **changes)
+    return await host.client.start_workflow(
+        "run", RunInput(spec=spec), id=f"run/{spec.bot_id}", task_queue=host.task_queue
+    )
+
+
+async def _over(handle: Handle) -> None:
+    try:
+        await handle.result()
+    except WorkflowFailureError as error:
+        print(f"  {handle.id}: {error.cause!r}")
+
+
+async def run_attempts(host: FlowHost) -> Handle:
+    """Two failures and a success."""
+    host.ends = [EXITED_1, EXITED_1, EXITED_0]
+    run = await _run(host, max_attempts=3, timeout_s=60)
+    await _over(run)
+    return run
+
+
+async def run_deadline(host: FlowHost) -> Handle:
+    """Over its time."""
+    run = await _run(host, timeout_s=0.3, host="")
+    await _over(run)
+    return run
+
+
+async def run_cancelled(host: FlowHost) -> Handle:
+    """Stopped by an operator."""
+    run = await _run(host)
+    await true_of(host.running, "the container")
+    await run.cancel()
+    await _over(run)
+    return run
+
+
+async def query(host: FlowHost) -> Handle:
+    """An answer."""
+    host.ends = [replace(EXITED_0, query_result='{"status": "ok", "data": [1]}')]
+    spec = host.spec(host="")
+    handle = await host.client.start_workflow(
+        "query",
+        QueryInput(spec=spec, query=QueryCall(path="/p", timeout_s=5)),
+        id=f"query/{spec.bot_id}/1",
+        task_queue=host.task_queue,
+    )
+    await handle.result()
+    return handle
+
+
+async def host_watched(host: FlowHost) -> Handle:
+    """Ready, lost, and no longer watched."""
+    watch = await host.client.start_workflow(
+        "host", HostInput(host=host.name), id=f"host/{host.name}", task_queue=host.task_queue
+    )
+
+    async def shows(phase: str) -> None:
+        while await watch.query(messages.STATUS) != phase:  # noqa: ASYNC110 - a server gives no event
+            await asyncio.sleep(0.05)
+
+    await shows("Ready")
+    await host.stop_polling()
+    await shows("Lost")
+    await watch.cancel()
+    await _over(watch)
+    return watch
+
+
+SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
+    "bot-life": bot_life,
+    "bot-cancelled": bot_cancelled,
+    "bot-at-once": bot_at_once,
+    "bot-renewed": bot_renewed,
+    "run-attempts": run_attempts,
+    "run-deadline": run_deadline,
+    "run-cancelled": run_cancelled,
+    "query": query,
+    "host-watched": host_watched,
+}
+
+
+def without_traces(value: Any) -> Any:
+    """Stack traces name paths of the machine that records."""
+    if isinstance(value, dict):
+        return {name: without_traces(each) for name, each in value.items() if name != "stackTrace"}
+    return [without_traces(each) for each in value] if isinstance(value, list) else value
+
+
+async def record(address: str, name: str) -> None:
+    client = await Client.connect(address, identity=ANONYMOUS)
+    async with FlowHost(client) as host:
+        handle = await SCENARIOS[name](host)
+        history = await handle.fetch_history()
+    found = without_traces(json.loads(history.to_json()))
+    text = json.dumps({"workflow_id": history.workflow_id, **found}, indent=1, sort_keys=True)
+    (HISTORIES / f"{name}.json").write_text(text + "\n")
+    print(f"{name}: {len(history.events)} events")
+
+
+def main() -> None:
+    HISTORIES.mkdir(exist_ok=True)
+    names = sys.argv[1:] or list(SCENARIOS)
+    with tempfile.TemporaryDirectory() as directory:
+        for name in names:
+            # Only one of them shall be cut in two.
+            server = TemporalServer(Path(directory) / name)
+            if name != "bot-renewed":
+                server.suggest_continue_as_new = 4096
+            server.start()
+            try:
+                asyncio.run(record(server.address, name))
+            finally:
+                server.stop()
+
+
+if __name__ == "__main__":
+    main()
