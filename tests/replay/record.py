@@ -1,8 +1,8 @@
 """Records the histories that ``test_replay.py`` replays: ``python -m tests.replay.record [NAME ...]``.
 
-Run it only for new kinds of histories, or for a change of the workflows that no running bot can meet. That a
-recorded history no longer replays means that bots which run now would break: add a ``workflow.patched``, do not
-record it again.
+Run it only for new kinds of histories, or for a change of the workflows that no running bot can meet. That
+a recorded history no longer replays means that bots which run now would break: add a ``workflow.patched``, do
+not record it again.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
@@ -11,6 +12,7 @@ from uuid import uuid4
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.bot_spec import REALTIME, BotSpec
@@ -120,7 +122,9 @@ class FlowHost:
             event.set()
         async for found in self.client.list_workflows(f"TaskQueue = '{self.task_queue}'"):
             if found.close_time is None:
-                await self.client.get_workflow_handle(found.id).terminate()
+                # The list lags behind.
+                with contextlib.suppress(RPCError):
+                    await self.client.get_workflow_handle(found.id).terminate()
         for worker in reversed(self._workers):
             await worker.__aexit__(None, None, None)
 
