@@ -82,3 +82,9 @@ class ControlPlaneUnavailable(DurabotError):
     code = "control_plane_unavailable"
     http_status = 503
     retryable = True
+
+
+class WorkerUnavailable(ControlPlaneUnavailable):
+    """Temporal is there, but no worker that would do or answer what was asked."""
+
+    code = "worker_unavailable"

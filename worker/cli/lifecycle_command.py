@@ -33,15 +33,15 @@ def apply(verb: str, bot_id: str, data_dir: Path | None, as_json: bool) -> Done:
         return await told(client, bot_id, action(bot_id), quiet=as_json)
 
     done = with_client(data_dir, as_json, work)
-    if trouble := _trouble(verb, done):
+    if step := trouble(verb, done):
         if as_json:
             emit(done, as_json, lambda: None)
-        fail(f"{bot_id}: {done.message}", code="not_done", next_step=trouble, as_json=as_json)
+        fail(f"{bot_id}: {done.message}", code="not_done", next_step=step, as_json=as_json)
     emit(done, as_json, lambda: print(f"{done.bot_id}: {done.message}"))
     return done
 
 
-def _trouble(verb: str, done: Done) -> str:
+def trouble(verb: str, done: Done) -> str:
     """The next step when what was asked did not come about; empty when it did."""
     if done.status is None:
         return ""

@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 NEXT_STEPS = {
     "control_plane_unavailable": "start the stack with `durabot up`, or set DURABOT_TEMPORAL_ADDRESS",
+    "worker_unavailable": "`durabot doctor` shows what runs here; `durabot up` starts a worker",
     "storage_unavailable": "start the stack with `durabot up`, or set DURABOT_S3_ENDPOINT",
     "store_unavailable": "start the stack with `durabot up`, or set DURABOT_S3_ENDPOINT",
     "not_found": "`durabot list` shows all bots",

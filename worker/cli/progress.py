@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
-from activities.errors import DurabotError
+from activities.errors import DurabotError, NotFound
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -40,10 +40,12 @@ async def _tell(client: Client, bot_id: str) -> None:
     while True:
         try:
             status = await directory.realtime_status(bot_id)
-        except DurabotError:
-            # Not a realtime bot, or not there yet: whoever does the work tells what is wrong.
+            line = f"  {status.phase}: {status.message}"
+        except NotFound:
+            # Not a realtime bot, or not there: whoever does the work tells what is wrong.
             return
-        line = f"  {status.phase}: {status.message}"
+        except DurabotError as error:
+            line = f"  waiting: {error}"
         if line != last:
             print(line, file=sys.stderr, flush=True)
         last = line

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import FailureError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput, NotFound
+from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput, NotFound, WorkerUnavailable
 
 
 @contextmanager
@@ -22,9 +22,11 @@ def temporal_calls(bot_id: str) -> Iterator[None]:
             raise NotFound(f"there is no bot {bot_id}") from error
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             raise InvalidInput(f"bot {bot_id}: {error.message}") from error
+        if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
+            raise WorkerUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
         raise ControlPlaneUnavailable(f"bot {bot_id}: Temporal answered {error.message}") from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise ControlPlaneUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
+        raise WorkerUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
     except WorkflowUpdateFailedError as error:
         raise Conflict(f"bot {bot_id}: {innermost(error)}") from error
 
