@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import FailureError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -25,6 +29,8 @@ def temporal_calls(bot_id: str) -> Iterator[None]:
         if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
             raise WorkerUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
         raise ControlPlaneUnavailable(f"bot {bot_id}: Temporal answered {error.message}") from error
+    except WorkflowQueryFailedError as error:
+        raise ControlPlaneUnavailable(f"bot {bot_id}: its workflow cannot answer: {error}") from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise WorkerUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
     except WorkflowUpdateFailedError as error:
