@@ -207,7 +207,7 @@ def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
         if label and not LABEL.fullmatch(label):
             config.wrong(field, f"{label[:80]!r} is no label: letters, digits, ., - and _, at most 63")
     given = config.text("type")
-    if given and bot_type and given not in (bot_type, f"{bot_type}/{bot_name}"):
+    if given and bot_type and bot_name and given not in (bot_type, f"{bot_type}/{bot_name}"):
         config.wrong("type", f"is {given!r}, but this bot is {bot_type}/{bot_name}")
     schedule = config.values.get("schedule")
     if bot_type == SCHEDULED and not isinstance(schedule, str):
