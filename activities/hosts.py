@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.errors import BackendUnavailable
 from activities.failures import typed_failures
@@ -27,14 +29,21 @@ class HostPulse:
 
     @activity.defn(name=HOST_BEAT)
     async def host_beat(self, request: HostBeat) -> None:
-        """Beats until nearly a day is over, then returns to be scheduled anew."""
+        """Beats until nearly a day is over, then returns to be scheduled anew. Fails when its worker stops:
+        that tells at once that the host is gone."""
         info = activity.info()
         handle = self._client.get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
         # By name: activities do not import workflow modules.
         await handle.signal("host_news", {"isolation": self._isolation, "version": self._version})
         for _ in range(int(ONE_BEAT.total_seconds() / BEAT_SECONDS)):
             activity.heartbeat()
-            await asyncio.sleep(BEAT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(activity.wait_for_worker_shutdown(), BEAT_SECONDS)
+                raise ApplicationError(
+                    f"the worker of host {request.host} was stopped",
+                    type="worker_stopped",
+                    category=ApplicationErrorCategory.BENIGN,
+                )
 
 
 class HostPlacement:
