@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.exit_report import exit_report
 from activities.failures import typed_failures
 from activities.messages import LOST, RUN_CONTAINER, STOP_CONTAINER, ExitReport, RunContainer, StopContainer
-from activities.ports import ContainerBackend, ContainerState
+from activities.ports import ContainerBackend, ContainerSpec, ContainerState
 from activities.specs import ActivityRef, StorageAccess, container_spec
 
 # Well under the heartbeat timeout of a stop, which is in workflows/policies.py.
@@ -45,11 +45,20 @@ class Containers:
                     workflow_run_id=info.workflow_run_id or "",
                     activity_id=info.activity_id,
                 )
-                state = await self._backend.start(container_spec(request, self._storage, waiting))
+                state = await self._start(container_spec(request, self._storage, waiting))
             activity.heartbeat(STARTED)
             if state.phase == "exited":
                 return exit_report(state)
         activity.raise_complete_async()
+
+    async def _start(self, spec: ContainerSpec) -> ContainerState:
+        """To its end, also when the worker stops meanwhile: it stops its containers after its activities, and
+        one that came later would be left running."""
+        starting = asyncio.ensure_future(self._backend.start(spec))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            return await starting
 
     @activity.defn(name=STOP_CONTAINER)
     async def stop_container(self, request: StopContainer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -34,6 +35,8 @@ LOST_STARTS_S = 5.0
 START_UNDER_WAY_S = 10.0
 RETRY_FIRST_S = 0.25
 RETRY_LARGEST_S = 10.0
+# How long a worker that ends tries to tell the ends of its containers.
+LAST_WORDS_S = 20.0
 PARALLEL = 32
 # Cheap to ask often: bots that run, rest or wait for their next start are not among them.
 IN_A_START = f"(Phase IN ('{STARTING}', '{STOPPING}') OR WorkflowType = '{QUERY_WORKFLOW}')"
@@ -66,20 +69,23 @@ class FleetWatcher:
 
     async def stop_all(self) -> None:
         """The operator stops the host: stop every container with grace, and tell workflows that it was not
-        the bot. No activity may be polled any more. Returns when every end was acknowledged."""
+        the bot. No activity may be polled any more. Returns when every end was acknowledged, or after a
+        while: an end that could not be told is told by the next worker."""
         running = [state for state in await self._backend.list() if state.phase == "running"]
         # What ended by itself before keeps its own cause.
         self._stopped_here |= {state.name for state in running}
 
         async def stop(state: ContainerState) -> None:
             async with self._gate:
-                await self._backend.stop(state.name)
+                await self._guarded(partial(self._stop, state.name))
 
         await asyncio.gather(*(stop(state) for state in running))
         for state in await self._backend.list():
             self._settle_soon(state.name)
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                while self._tasks:
+                    await asyncio.wait(set(self._tasks))
 
     async def resync(self) -> None:
         """Compare what runs here with what Temporal waits for, both ways."""
