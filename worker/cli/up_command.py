@@ -68,6 +68,9 @@ async def _serve(settings: Settings, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     processes = run_file(settings)
+    if processes.claim() is None:
+        # It has not yet said so itself, or the caller would not be here.
+        fail(f"another `durabot up` has just begun on {settings.data}", code="conflict", as_json=as_json)
     processes.write(SUPERVISOR, os.getpid())
     begun = time.monotonic()
 

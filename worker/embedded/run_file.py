@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,18 @@ class RunFile:
     """Under ``run/`` of the data directory. Processes are remembered with their start time."""
 
     directory: Path
+
+    def claim(self) -> int | None:
+        """A descriptor that keeps this data directory ours until it is closed or this process ends; None when
+        somebody else has it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
 
     def write(self, name: str, pid: int) -> None:
         """Remember a process under this name."""
