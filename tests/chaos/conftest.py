@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,3 +22,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         stack.up()
         yield Fleet(stack=stack, witness=witness, operator=operator, directory=directory / "bots")
         stack.destroy()
+
+
+@pytest.fixture
+def hands() -> Iterator[ThreadPoolExecutor]:
+    """For what an operator does meanwhile."""
+    with ThreadPoolExecutor() as pool:
+        yield pool

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from activities.errors import ControlPlaneUnavailable
 from tests.chaos.fleet import NEVER, Fleet
 from tests.support.conditions import until
 from tests.support.operator import Operator
@@ -21,6 +23,7 @@ from tests.support.witness import Witness
 from worker.embedded.stack import ALL
 from workflows import messages
 
+HURRIED = tuple(f"hurried-{number}" for number in range(4))
 PORTS = ("TEMPORAL_PORT", "TEMPORAL_UI_PORT", "S3_PORT", "S3_INTERNAL_PORT", "GATEWAY_PORT")
 
 
@@ -54,7 +57,9 @@ class Foreground:
             self.interrupt()
 
 
-def test_bots_outlive_every_way_to_stop_the_stack(own: Fleet, tmp_path: Path) -> None:
+def test_bots_outlive_every_way_to_stop_the_stack(
+    own: Fleet, hands: ThreadPoolExecutor, tmp_path: Path
+) -> None:
     stack, witness = own.stack, own.witness
     foreground = Foreground(stack, tmp_path / "up.txt")
     try:
@@ -62,8 +67,10 @@ def test_bots_outlive_every_way_to_stop_the_stack(own: Fleet, tmp_path: Path) ->
             own.write("resident", linger=0.5),
             own.write("retired"),
             own.write("long-run", kind="scheduled", schedule=NEVER),
+            *(own.write(name, enabled=False) for name in HURRIED),
         )
         first = until(lambda: witness.living("resident"))
+        until(lambda: witness.living("retired"))
         own.operator.stop("retired")
         stack.run("run", "long-run")
         run = until(lambda: witness.living("long-run"))
@@ -72,6 +79,9 @@ def test_bots_outlive_every_way_to_stop_the_stack(own: Fleet, tmp_path: Path) ->
         second_up = stack.run("up")
         assert f"already running (pid {pid.pid})" in second_up.stdout
         assert witness.living("resident") is first
+        # Bots whose starts are under way when the stack is stopped.
+        answers = [hands.submit(own.operator.start, name) for name in HURRIED]
+        until(lambda: any(_phase(own, name) != messages.STOPPED for name in HURRIED))
         assert foreground.interrupt() == 0
     finally:
         foreground.end()
@@ -80,6 +90,8 @@ def test_bots_outlive_every_way_to_stop_the_stack(own: Fleet, tmp_path: Path) ->
     assert first.ended
     assert run.ended
     assert "did not stop in" not in foreground.text()
+    assert [name for name in HURRIED if witness.living(name)] == []
+    hurried = {name: own.starts(name) for name in HURRIED}
 
     # The next start has to find in the store what the bot wrote last.
     shutil.rmtree(stack.directory / "process" / "state")
@@ -94,6 +106,14 @@ def test_bots_outlive_every_way_to_stop_the_stack(own: Fleet, tmp_path: Path) ->
     [row] = stack.json("runs", "long-run")
     assert row["result"] == "failed"
     assert "the host was stopped by its operator" in row["reason"]
+
+    for name, answer in zip(HURRIED, answers, strict=True):
+        # What the server took before it went counts; the rest was told to have failed.
+        error = answer.exception()
+        assert error is None or isinstance(error, ControlPlaneUnavailable)
+        if error is None or _phase(own, name) != messages.STOPPED:
+            until(lambda name=name: witness.living(name), 60, name)  # type: ignore[misc]
+            assert own.starts(name) == hurried[name] + 1
 
     stack.down()
     assert [stack.process(name) for name in (*ALL, "up")] == [None] * 5

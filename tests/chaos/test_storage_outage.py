@@ -55,12 +55,6 @@ def guests(fleet: Fleet, own_s3: S3Server, tmp_path_factory: pytest.TempPathFact
         stack.destroy()
 
 
-@pytest.fixture
-def hands() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor() as pool:
-        yield pool
-
-
 def _phase(guests: Fleet, bot: str) -> str:
     status = guests.operator.status(bot)
     return status.phase if status else ""

@@ -1,35 +1,32 @@
-"""Fixtures of tests with the real agent."""
+"""How tests of workflows are played."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from temporalio.client import Client
 
-from tests.support.agent_run import AgentRun, Start
-from tests.support.s3_server import S3Server
+from tests.support.flow_host import FlowHost
+from tests.support.temporal_server import TemporalServer
+
+Scenario = Callable[[FlowHost], Awaitable[None]]
+Play = Callable[..., None]
 
 
 @pytest.fixture
-def agents(s3_server: S3Server, tmp_path: Path) -> Iterator[Start]:
-    """Starts agents, each place being a disk of its own, and ends what is left of them."""
-    started: list[AgentRun] = []
+def play(temporal_server: TemporalServer) -> Play:
+    """Runs a scenario against a host of its own, whose fields may be given; no bot may run twice at once."""
 
-    def start(
-        files: dict[str, str | bytes] | None,
-        place: str = "one",
-        bot_id: str = "",
-        arguments: tuple[str, ...] = ("execute",),
-        s3: S3Server = s3_server,
-        **environment: str,
-    ) -> AgentRun:
-        name = bot_id or f"bot-{uuid4().hex[:8]}"
-        run = AgentRun(s3, tmp_path / place, name, environment, arguments)
-        started.append(run)
-        return run.start(files)
+    def run(scenario: Scenario, **fields: Any) -> None:
+        async def with_host() -> None:
+            client = await Client.connect(temporal_server.address)
+            async with FlowHost(client, **fields) as host:
+                await scenario(host)
+                assert host.most_at_once <= 1, "a bot ran twice at once"
 
-    yield start
-    for run in started:
-        run.end()
+        asyncio.run(with_host())
+
+    return run
