@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import ControlPlaneUnavailable
+from worker.workflow_input import DATA_CONVERTER
 from workflows import attributes
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ LARGEST_RETRY_S = 5.0
 async def connect(address: str, namespace: str) -> Client:
     """One try, for commands of a person; the error says where nobody answered."""
     try:
-        return await Client.connect(address, namespace=namespace)
+        return await Client.connect(address, namespace=namespace, data_converter=DATA_CONVERTER)
     except RuntimeError as error:
         cause = await _refusal(address) or str(error)
         raise ControlPlaneUnavailable(f"no Temporal server answers at {address}: {cause}") from error

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 
 from tests.support.stack import Stack
 from worker.embedded.service import program
@@ -15,6 +21,8 @@ from worker.storage import minio_client
 
 PAGE = Path(__file__).parents[2] / "docs" / "temporal-clients.md"
 SECONDS = 180
+# Only so that a fault of ours ends this test: it is no part of what is asserted.
+LIMIT = timedelta(seconds=60)
 
 BOT = """
 import json, os, pathlib, signal, threading
@@ -119,6 +127,51 @@ def test_the_block_for_python(stack: Stack, environment: dict[str, str], tmp_pat
         f"saved: ok {price}",
         "run: exited",
     ]
+
+
+SPEC = {"bot_id": "odd", "runtime": "python3.11", "entrypoint": "main.py"}
+
+
+@pytest.mark.parametrize("kind", ["bot", "run", "query"])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({}, "'spec'"),
+        ("text", "not dict"),
+        ({"spec": {"bot_id": "odd"}, "query": {"path": "/p"}}, "'runtime' and 'entrypoint'"),
+        ({"spec": {**SPEC, "runtime": 7}, "query": {"path": "/p"}}, "Expected value to be str"),
+    ],
+)
+def test_an_input_that_cannot_be_read_fails_the_workflow(
+    stack: Stack, kind: str, given: Any, reason: str
+) -> None:
+    """It says what is missing, instead of trying for ever what stays as it is."""
+
+    async def start() -> str:
+        client = await stack.client()
+        with pytest.raises(WorkflowFailureError) as failure:
+            await client.execute_workflow(
+                kind, given, id=f"odd/{uuid4().hex}", task_queue="durabot", execution_timeout=LIMIT
+            )
+        assert isinstance(failure.value.cause, ApplicationError), failure.value.cause
+        assert failure.value.cause.type == "invalid_input"
+        return failure.value.cause.message
+
+    assert reason in asyncio.run(start())
+
+
+def test_a_query_cannot_set_other_variables_of_its_agent(stack: Stack, environment: dict[str, str]) -> None:
+    async def start() -> Any:
+        client = await stack.client()
+        query = {"path": "/price\0BOT_ID=ticker", "params": {}}
+        given = {"spec": {**SPEC, "code_key": environment["CODE_KEY"]}, "query": query}
+        return await client.execute_workflow(
+            "query", given, id=f"odd/{uuid4().hex}", task_queue="durabot", execution_timeout=LIMIT
+        )
+
+    answer = asyncio.run(start())
+    assert answer["status"] == "error"
+    assert "null byte" in answer["error"]
 
 
 def test_the_tables_name_what_there_is() -> None:
