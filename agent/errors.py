@@ -73,6 +73,12 @@ class ObjectMissing(AgentError):
     code = "object_missing"
 
 
+class RangeMissing(AgentError):
+    """The object ends before the part that was asked for."""
+
+    code = "range_missing"
+
+
 class PreconditionFailed(AgentError):
     """A conditional write found the object already there, written by somebody else."""
 

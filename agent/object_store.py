@@ -13,7 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent import sigv4
-from agent.errors import ObjectMissing, PreconditionFailed, StoreRefused, StoreUnavailable
+from agent.errors import (
+    AgentError,
+    ObjectMissing,
+    PreconditionFailed,
+    RangeMissing,
+    StoreRefused,
+    StoreUnavailable,
+)
 from agent.http_connection import Answer, Connection
 from agent.xml_texts import NotXml, texts
 
@@ -53,6 +60,16 @@ class ObjectStore:
     def get(self, bucket: str, key: str) -> bytes:
         """The whole object; ``ObjectMissing`` when there is none."""
         return self._call("GET", bucket, key)
+
+    def get_range(self, bucket: str, key: str, start: int, length: int) -> bytes:
+        """A part of the object, less where it ends before; ``ObjectMissing`` when there is none."""
+        wanted = {"range": f"bytes={start}-{start + length - 1}"}
+        try:
+            data = self._call("GET", bucket, key, headers=wanted)
+        except RangeMissing:
+            return b""
+        # A server may ignore the header and send all.
+        return data if len(data) <= length else data[start : start + length]
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Write unconditionally: for keys that are named by their content."""
@@ -196,9 +213,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _failure(
-    status: int, answer: bytes, what: str
-) -> ObjectMissing | PreconditionFailed | StoreRefused | StoreUnavailable:
+def _failure(status: int, answer: bytes, what: str) -> AgentError:
     """The typed failure of an HTTP status; the server's own code goes into the text, for people only."""
     try:
         detail = next((text for _, text in texts(answer, "Code")), "") if answer else ""
@@ -207,6 +222,8 @@ def _failure(
     text = f"{what}: {status} {detail}".rstrip()
     if status == 404:
         return ObjectMissing(text)
+    if status == 416:
+        return RangeMissing(text)
     if status in (409, 412):
         return PreconditionFailed(text)
     # A clock that is wrong now may be set right; a wrong key stays wrong.

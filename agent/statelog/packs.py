@@ -60,25 +60,26 @@ class PackWriter:
 
 
 class PackReader:
-    """Reads chunks, keeping one pack in memory: files of one commit lie side by side."""
+    """Reads parts of packs, and chunks out of them."""
 
     def __init__(self, store: ObjectStore, bucket: str, bot_id: str) -> None:
         self._store = store
         self._bucket = bucket
         self._prefix = f"{bot_id}/packs/"
-        self._name = ""
-        self._data = b""
 
-    def read(self, chunk: Chunk) -> bytes:
-        """The chunk's plain bytes, verified; ``RestoreFailed`` when they are gone or damaged."""
-        if chunk.pack != self._name:
-            try:
-                self._data = self._store.get(self._bucket, self._prefix + chunk.pack)
-            except ObjectMissing as error:
-                raise RestoreFailed(f"state pack {chunk.pack} is missing") from error
-            self._name = chunk.pack
+    def read(self, pack: str, start: int, length: int) -> bytes:
+        """A part of a pack as it is stored; ``RestoreFailed`` when there is no such pack."""
         try:
-            plain = zlib.decompress(self._data[chunk.offset : chunk.offset + chunk.length])
+            return self._store.get_range(self._bucket, self._prefix + pack, start, length)
+        except ObjectMissing as error:
+            raise RestoreFailed(f"state pack {pack} is missing") from error
+
+    def unpack(self, chunk: Chunk, data: bytes, start: int) -> bytes:
+        """The chunk's plain bytes, verified, out of a part that begins at ``start``; ``RestoreFailed`` when
+        they are damaged."""
+        at = chunk.offset - start
+        try:
+            plain = zlib.decompress(data[at : at + chunk.length])
         except zlib.error as error:
             raise RestoreFailed(f"state pack {chunk.pack} is damaged: {error}") from error
         if hashlib.sha256(plain).hexdigest() != chunk.sha256:

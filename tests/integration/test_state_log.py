@@ -274,6 +274,44 @@ def test_over_the_limit_fails_and_the_last_good_generation_stays(
     assert [p.name for p in (tmp_path / "look" / "state").iterdir()] == ["ok"]
 
 
+class Counts(ObjectStore):
+    """How many bytes of packs were read."""
+
+    read = 0
+
+    def get_range(self, bucket: str, key: str, start: int, length: int) -> bytes:
+        data = super().get_range(bucket, key, start, length)
+        self.read += len(data)
+        return data
+
+
+def test_a_file_that_changed_often_is_restored_by_reading_it_once(
+    s3_server: S3Server, open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    log = open_log(bot_id, tmp_path / "a")
+    log.start()
+    state = tmp_path / "a" / "state"
+    content = bytearray(os.urandom(8 << 20))
+    for number in range(12):
+        # Every third chunk, so that those of one pack lie apart in the file.
+        for at in range(number << 16, len(content), 3 << 18):
+            content[at : at + 8] = number.to_bytes(8, "big")
+        (state / "database").write_bytes(content + b"tail")
+        (state / f"small-{number}").write_text(str(number))
+        log.commit()
+    (state / "empty").touch()
+    (state / "zeros").write_bytes(bytes(3 << 20))
+    log.commit()
+    with closing(Counts(s3_server.endpoint, ACCESS_KEY, SECRET_KEY)) as store:
+        StateLog(store, BUCKET, bot_id, tmp_path / "b/state", tmp_path / "b/cache", "r", 1 << 30).start()
+        assert store.read < 1.2 * len(content)
+    copy = tmp_path / "b" / "state"
+    assert (copy / "database").read_bytes() == content + b"tail"
+    assert (copy / "zeros").read_bytes() == bytes(3 << 20)
+    assert (copy / "empty").read_bytes() == b""
+    assert [(copy / f"small-{number}").read_text() for number in range(12)] == [str(n) for n in range(12)]
+
+
 def test_a_damaged_or_missing_pack_stops_the_start(
     s3_server: S3Server, open_log: OpenLog, bot_id: str, tmp_path: Path
 ) -> None:
