@@ -48,6 +48,8 @@ def again(archive: str) -> None:
 
 def enter() -> None:
     """The second start: take the environment over and run the command."""
+    # Also where it is the first: see ``again``.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     if sys.argv[2] != NOTHING_HANDED:
         _take_over(int(sys.argv[2]))
     sys.argv[:] = [sys.argv[1], *sys.argv[3:]]

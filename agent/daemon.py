@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from agent import storage
+from agent import kernel, storage
 from agent.errors import Fenced
 from agent.forked import guarded
 from agent.options import Options
@@ -22,7 +22,7 @@ BUDGET_PAUSE_S = 0.5
 
 def init(environment: dict[str, str]) -> int:
     """Download, restore and claim, once; waits for a store that is away, until SIGTERM."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    _begin()
     environment = _complete(environment)
     status = Status(Options(environment))
     pause = FIRST_WAIT_S
@@ -44,7 +44,7 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
     """Until SIGTERM, or until the done marker appears; then once more. Continues the epoch of ``init``."""
     environment = _complete(environment)
     options = Options(environment)
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    _begin()
     if not Path(options.cache).exists() and (code := init(environment)):
         return code
     remembered = local.load(Path(options.cache))
@@ -66,6 +66,12 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
                 return code
             next_sync = time.monotonic() + options.sync_interval
     return 0
+
+
+def _begin() -> None:
+    """Stops are waited for, and our memory, which holds credentials, is closed to a bot beside us."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    kernel.prctl(kernel.SET_DUMPABLE, 0)
 
 
 def _complete(environment: dict[str, str]) -> dict[str, str]:

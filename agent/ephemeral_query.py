@@ -49,6 +49,10 @@ def run(environment: dict[str, str]) -> int:
         cause = "config" if error.code in ("configuration", "config", "bad_code") else error.code
         report |= {"exit_code": error.exit_code, "cause": cause, "message": str(error)}
         log_record(options, "ERROR", str(error))
+    except OSError as error:
+        # This machine's fault, such as a full disk, and not the query's.
+        report |= {"exit_code": 1, "cause": "error", "message": f"{type(error).__name__}: {error}"}
+        log_record(options, "ERROR", str(report["message"]))
     status.report(report)
     code_now = report["exit_code"]
     return code_now if isinstance(code_now, int) else 1
