@@ -13,6 +13,8 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.backends.process.layout import ContainerFiles
+from activities.backends.process.record import agent_process, read_record
 from activities.process_identity import ProcessIdentity
 from worker.embedded.free_ports import free_stack
 from worker.embedded.run_file import RunFile
@@ -98,9 +100,12 @@ class Stack:
         """Stop everything, whatever state it is in: servers by pid, bots' containers by theirs."""
         done = self.run("down", check=False)
         for path in (self.directory / "process" / "containers").glob("*/process.json"):
-            if (path.parent / "exit").exists():
+            files = ContainerFiles(root=self.directory / "process", name=path.parent.name)
+            record = read_record(files)
+            if record is None:
                 continue
-            found = json.loads(path.read_text())["agent"]
-            agent = ProcessIdentity(pid=found["pid"], started=found["started"], boot=found["boot"])
-            agent.send(signal.SIGKILL)
+            # What is behind bwrap does not end with it.
+            for process in (agent_process(files, record), record.agent):
+                if process is not None:
+                    process.send(signal.SIGKILL)
         assert done.returncode == 0, done.stderr
