@@ -170,6 +170,8 @@ class BotWorkflow:
                 f"stopped, but its last state did not reach the store: generation "
                 f"{self._last_exit.generation_after} is the newest there"
             )
+        if self._starts == 0 and self._spec.config.get("enabled") is False:
+            return "never started, because its configuration has enabled: false"
         return "stopped by an operator; `durabot start` starts it"
 
     def _halting(self) -> bool:

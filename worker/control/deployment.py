@@ -12,10 +12,12 @@ from minio.error import S3Error
 from temporalio.client import (
     Client,
     ScheduleAlreadyRunningError,
+    ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.bot_spec import REALTIME, BotSpec
 from activities.definition.load import Definition
@@ -32,6 +34,7 @@ from workflows.bot import BotWorkflow
 from workflows.messages import BotInput, BotStatus, Configure, Empty
 
 VERSION_LETTERS = 16
+DISABLED = "its configuration has enabled: false"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,75 +119,89 @@ class Deployment:
         return replace(spec, code_key=key, code_version=version)
 
     async def _realtime(self, spec: BotSpec, enabled: bool, *, exists: bool) -> tuple[str, str]:
-        handle = self._directory.workflow(spec.bot_id)
         with temporal_calls(spec.bot_id):
-            if not exists:
-                await self._client.start_workflow(
-                    BotWorkflow.run,
-                    BotInput(spec=spec, stopped=not enabled),
-                    id=ids.bot_workflow_id(spec.bot_id),
-                    task_queue=self._settings.task_queue,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    search_attributes=attributes.of_bot(spec, messages.STARTING),
-                    static_summary=f"{spec.bot_id} {spec.version} ({spec.runtime})",
-                    static_details=spec.description or None,
-                )
+            if not exists and await self._created(spec, enabled):
                 if not enabled:
                     return "created", "stopped, because its configuration has enabled: false"
                 self._told("starting")
                 status = await self._update(spec.bot_id, messages.START, Empty())
                 return "created", f"{status.phase}: {status.message}"
             status = await self._directory.realtime_status(spec.bot_id)
-            action = "unchanged" if status.spec == spec else "updated"
-            if action == "updated":
-                self._told("applying")
-                enabling = enabled and status.spec.config.get("enabled") is False
-                status = await handle.execute_update(
-                    messages.CONFIGURE, Configure(spec=spec), result_type=BotStatus
-                )
-                if enabling:
-                    status = await self._update(spec.bot_id, messages.START, Empty())
+            before, changed = status.spec, status.spec != spec
             if not enabled and status.desired != messages.STOPPED:
+                # First, or it would be restarted with a description that says it shall not run.
+                self._told("stopping")
                 status = await self._update(spec.bot_id, messages.STOP, Empty())
-            return action, f"{status.phase}: {status.message}"
+                changed = True
+            if before != spec:
+                self._told("applying")
+                status = await self._update(spec.bot_id, messages.CONFIGURE, Configure(spec=spec))
+                if enabled and not _enabled(before):
+                    # An operator's stop outlives a deployment; that of a configuration ends with it.
+                    status = await self._update(spec.bot_id, messages.START, Empty())
+            return "updated" if changed else "unchanged", f"{status.phase}: {status.message}"
 
-    async def _update(self, bot_id: str, name: str, argument: Empty) -> BotStatus:
+    async def _created(self, spec: BotSpec, enabled: bool) -> bool:
+        """False when another deployment was faster."""
+        try:
+            await self._client.start_workflow(
+                BotWorkflow.run,
+                BotInput(spec=spec, stopped=not enabled),
+                id=ids.bot_workflow_id(spec.bot_id),
+                task_queue=self._settings.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=attributes.of_bot(spec, messages.STARTING),
+                static_summary=f"{spec.bot_id} {spec.version} ({spec.runtime})",
+                static_details=spec.description or None,
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def _update(self, bot_id: str, name: str, argument: Empty | Configure) -> BotStatus:
         status: BotStatus = await self._directory.workflow(bot_id).execute_update(
             name, argument, result_type=BotStatus
         )
         return status
 
     async def _scheduled(self, spec: BotSpec, enabled: bool) -> tuple[str, str]:
-        note = "" if enabled else "its configuration has enabled: false"
-        schedule = schedule_of(spec, self._settings.task_queue, paused=not enabled, note=note)
-        state = "active" if enabled else "paused"
+        queue, when = self._settings.task_queue, f"{spec.schedule} ({spec.timezone})"
         with temporal_calls(spec.bot_id):
             try:
+                note = "" if enabled else DISABLED
                 await self._client.create_schedule(
                     ids.schedule_id(spec.bot_id),
-                    schedule,
+                    schedule_of(spec, queue, paused=not enabled, note=note),
                     search_attributes=attributes.of_bot(spec, "Scheduled"),
                 )
-                return "created", f"{state}: {spec.schedule} ({spec.timezone})"
+                return "created", f"active: {when}" if enabled else f"paused: {DISABLED}: {when}"
             except ScheduleAlreadyRunningError:
                 found = await self._directory.scheduled(spec.bot_id)
-                before = found.description.schedule.state
-                if found.spec == spec and (enabled or before.paused):
-                    state = f"paused: {before.note}" if before.paused else "active"
-                    return "unchanged", f"{state}: {spec.schedule} ({spec.timezone})"
-                # An operator's pause outlives a deployment; that of a configuration ends with it.
-                enabling = enabled and found.spec.config.get("enabled") is False
+            before = found.spec
 
-                def change(current: ScheduleUpdateInput) -> ScheduleUpdate:
-                    kept = current.description.schedule.state
-                    paused = not enabling and (kept.paused or not enabled)
-                    told = "" if enabling else note or kept.note or ""
-                    return ScheduleUpdate(
-                        schedule=schedule_of(spec, self._settings.task_queue, paused=paused, note=told),
-                        search_attributes=attributes.of_bot(spec, "Scheduled"),
-                    )
+            def pause_of(state: ScheduleState) -> tuple[bool, str]:
+                """An operator's pause outlives a deployment; that of a configuration ends with it."""
+                if not enabled:
+                    return True, DISABLED
+                if not state.paused or not _enabled(before):
+                    return False, ""
+                return True, state.note or ""
 
+            def change(current: ScheduleUpdateInput) -> ScheduleUpdate:
+                paused, note = pause_of(current.description.schedule.state)
+                return ScheduleUpdate(
+                    schedule=schedule_of(spec, queue, paused=paused, note=note),
+                    search_attributes=attributes.of_bot(spec, "Scheduled"),
+                )
+
+            state = found.description.schedule.state
+            paused, note = pause_of(state)
+            unchanged = before == spec and paused == state.paused
+            if not unchanged:
                 await self._directory.schedule(spec.bot_id).update(change)
-                after = (await self._directory.scheduled(spec.bot_id)).description.schedule.state
-                state = f"paused: {after.note}" if after.paused else "active"
-                return "updated", f"{state}: {spec.schedule} ({spec.timezone})"
+            message = f"paused: {note}: {when}" if paused else f"active: {when}"
+            return "unchanged" if unchanged else "updated", message
+
+
+def _enabled(spec: BotSpec) -> bool:
+    return spec.config.get("enabled") is not False
