@@ -234,6 +234,8 @@ class Execution:
         cause, message = "exited", ""
         if by_signal:
             cause, message = "signal", f"ended by signal {os.WTERMSIG(wait_status)}"
+            if self._killed and os.WTERMSIG(wait_status) == signal.SIGKILL:
+                message = f"did not stop within its grace of {self._options.stop_grace:g} s and was killed"
             killed = os.WTERMSIG(wait_status) == signal.SIGKILL and not self._killed
             if killed and oom.kills() > self._oom_kills:
                 cause, message = "oom", "ran out of memory and was killed"
