@@ -111,11 +111,11 @@ def _lines(block: bytes, *, last: bool) -> Iterator[tuple[int, bytes]]:
     """Bytes consumed and the line; longer ones than a mebibyte come in pieces."""
     position = 0
     while position < len(block):
-        end = block.find(b"\n", position, position + LINE_BYTES)
+        end = block.find(b"\n", position, position + LINE_BYTES + 1)
         if end >= 0:
             yield end + 1 - position, block[position:end]
             position = end + 1
-        elif len(block) - position >= LINE_BYTES:
+        elif len(block) - position > LINE_BYTES:
             yield LINE_BYTES, block[position : position + LINE_BYTES]
             position += LINE_BYTES
         elif last:
