@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,7 +61,19 @@ def _parameters(texts: list[str], as_json: bool) -> dict[str, Any]:
         if not equals or not name:
             fail(f"{text!r} is not key=value", as_json=as_json)
         try:
-            found[name] = json.loads(value)
-        except ValueError:
+            # NaN and numbers without end are no JSON, so they are texts.
+            found[name] = json.loads(value, parse_constant=_refuse, parse_float=_finite)
+        except (ValueError, RecursionError):
             found[name] = value
     return found
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value
