@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.exceptions import TimeoutError as ActivityTimeout
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.bot_spec import REALTIME
-    from activities.messages import ROLLBACK_STATE, RollbackState, RolledBack, RunContainer
+    from activities.messages import RunContainer
     from workflows import attributes, ids, messages, outcome, policies, restart
+    from workflows.bot_input import problem_of
     from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.messages import (
         BotInput,
@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Empty,
         Rollback,
     )
+    from workflows.state_rollback import roll_back
 
 
 @workflow.defn(name=ids.BOT_WORKFLOW)
@@ -62,7 +63,8 @@ class BotWorkflow:
     @workflow.run
     async def run(self, given: BotInput) -> BotStatus:
         """The whole life, in its order."""
-        self._check_start()
+        if problem := problem_of(self._spec, workflow.info().workflow_id):
+            raise ApplicationError(problem, type="invalid_input", non_retryable=True)
         try:
             while not self._deleting:
                 if self._desired == messages.STOPPED:
@@ -87,19 +89,6 @@ class BotWorkflow:
         self._show(messages.DELETED, "deleted by an operator")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._status()
-
-    def _check_start(self) -> None:
-        bot_id, expected = self._spec.bot_id, ids.bot_workflow_id(self._spec.bot_id)
-        problem = ""
-        if not ids.is_bot_id(bot_id):
-            problem = f"{bot_id!r} is no bot id: letters, digits, - and _, at most 63"
-        elif self._spec.bot_type != REALTIME:
-            problem = f"{bot_id} is a {self._spec.bot_type} bot: it needs a schedule, not this workflow"
-        elif workflow.info().workflow_id != expected:
-            # Two workflows of one bot would run it twice.
-            problem = f"the workflow of bot {bot_id} has to have the id {expected}"
-        if problem:
-            raise ApplicationError(problem, type="invalid_input", non_retryable=True)
 
     async def _rest(self) -> None:
         self._next_start_at = 0
@@ -242,9 +231,9 @@ class BotWorkflow:
         return self._status()
 
     @workflow.signal(name=messages.CONTAINER_NEWS)
-    def container_news(self, news: ContainerNews) -> None:
+    def container_news(self, news: ContainerNews | None = None) -> None:
         """News of a container that is not the current one come late and mean nothing."""
-        if self._current is None or news.run_id != self._current.request.run_id:
+        if news is None or self._current is None or news.run_id != self._current.request.run_id:
             return
         self._current.seen = True
         if self._halting():
@@ -350,7 +339,7 @@ class BotWorkflow:
         try:
             if not await self._ended(lambda: self._current is None):
                 raise ApplicationError(f"not rolled back: {self._message}", type="conflict")
-            await self._roll_back(change.generation)
+            await roll_back(self._spec.bot_id, change.generation)
         finally:
             # Also after a failure: what an operator asked for must not cost the bot its running.
             self._holds -= 1
@@ -359,23 +348,6 @@ class BotWorkflow:
             if self._desired != messages.STOPPED:
                 await self._started()
         return self._status()
-
-    async def _roll_back(self, generation: int) -> None:
-        try:
-            await workflow.execute_activity(
-                ROLLBACK_STATE,
-                RollbackState(bot_id=self._spec.bot_id, generation=generation, run_id=new_run_id()),
-                result_type=RolledBack,
-                schedule_to_close_timeout=policies.ROLLBACK_TIMEOUT,
-                retry_policy=policies.SHORT_RETRY,
-                summary=f"roll the state back to generation {generation}",
-            )
-        except ActivityError as error:
-            cause: BaseException | None = error.cause
-            if isinstance(cause, ActivityTimeout) and cause.cause is not None:
-                cause = cause.cause
-            kind = cause.type if isinstance(cause, ApplicationError) else None
-            raise ApplicationError(f"not rolled back: {cause}", type=kind or "conflict") from error
 
     @workflow.update(name=messages.DELETE)
     async def delete(self, _: Empty | None = None) -> BotStatus:
@@ -390,6 +362,10 @@ class BotWorkflow:
     @restart.validator
     def _check_not_over(self, _: Empty | None = None) -> None:
         self._refuse_when_over()
+
+    @delete.validator
+    def _check_delete(self, _: Empty | None = None) -> None:
+        """Allowed at any time; but arguments that do not fit have to be refused before they are accepted."""
 
     @rollback.validator
     def _check_rollback(self, change: Rollback) -> None:

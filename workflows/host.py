@@ -56,8 +56,9 @@ class HostWorkflow:
         workflow.set_current_details(f"**{phase}**: {message}")
 
     @workflow.signal(name=messages.HOST_NEWS)
-    def host_news(self, news: HostNews) -> None:
+    def host_news(self, news: HostNews | None = None) -> None:
         """Sent by the beat activity when it begins, so Ready means a worker that polls this queue."""
+        news = news or HostNews()
         self._show(READY, f"durabot {news.version}; {news.isolation}")
 
     @workflow.query(name=messages.STATUS)

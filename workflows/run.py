@@ -94,9 +94,9 @@ class RunWorkflow:
         workflow.set_current_details(f"**{phase}**: {message}")
 
     @workflow.signal(name=messages.CONTAINER_NEWS)
-    def container_news(self, news: ContainerNews) -> None:
+    def container_news(self, news: ContainerNews | None = None) -> None:
         """News of a container that is not the current one come late and mean nothing."""
-        if self._current is None or news.run_id != self._current.request.run_id:
+        if news is None or self._current is None or news.run_id != self._current.request.run_id:
             return
         self._current.seen = True
         if news.phase == "waiting_for_storage":

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from temporalio.client import Client
 
 from tests.support.flow_host import FlowHost
 from tests.support.temporal_server import TemporalServer
+from worker.temporal import connect
 
 Scenario = Callable[[FlowHost], Awaitable[None]]
 Play = Callable[..., None]
@@ -22,7 +22,7 @@ def play(temporal_server: TemporalServer) -> Play:
 
     def run(scenario: Scenario, **fields: Any) -> None:
         async def with_host() -> None:
-            client = await Client.connect(temporal_server.address)
+            client = await connect(temporal_server.address, "default")
             async with FlowHost(client, **fields) as host:
                 await scenario(host)
                 assert host.most_at_once <= 1, "a bot ran twice at once"

@@ -527,3 +527,30 @@ def test_plain_json_by_workflow_name_starts_a_bot(play: Play) -> None:
         assert (await bot.execute_update("stop", {}))["phase"] == messages.STOPPED
 
     play(scenario)
+
+
+def test_calls_that_do_not_fit_are_refused_and_block_nothing(play: Play) -> None:
+    async def scenario(host: FlowHost) -> None:
+        bot = await host.bot()
+        await update(bot, "start")
+        # An argument too few or too many once blocked the workflow for good.
+        await bot.signal(messages.CONTAINER_NEWS)
+        await bot.signal(messages.CONTAINER_NEWS, "news")
+        await bot.signal("unknown", 1)
+        wrong: list[tuple[str, list[object]]] = [
+            ("start", [5]),
+            ("restart", [{}, {}]),
+            ("configure", []),
+            ("configure", [{"spec": {}}]),
+            ("rollback", [{"generation": "x"}]),
+            ("delete", [{}, {}]),
+            ("unknown", [{}]),
+        ]
+        for name, arguments in wrong:
+            with pytest.raises(WorkflowUpdateFailedError):
+                await bot.execute_update(name, args=arguments)
+        assert (await status_of(bot)).phase == messages.RUNNING
+        assert (await update(bot, "stop")).phase == messages.STOPPED
+        assert len(host.started) == 1
+
+    play(scenario)
