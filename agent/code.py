@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import lzma
+import os
 import posixpath
 import stat
 import struct
@@ -78,7 +79,10 @@ def _unpack(source: zipfile.ZipFile, members: list[zipfile.ZipInfo], root: Path,
         kind = stat.S_IFMT(member.external_attr >> 16)
         path = root / name
         if member.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise BadCode(f"code archive: {name!r} is in the way of another entry") from error
             continue
         seen.add(name)
         if kind == stat.S_IFLNK:
@@ -101,11 +105,22 @@ def _unpack(source: zipfile.ZipFile, members: list[zipfile.ZipInfo], root: Path,
         path.chmod(0o755 if (member.external_attr >> 16) & 0o111 else 0o644)
     # Links come last, so that no entry can be written through one.
     for name, target in links:
+        if not resolves_inside((root / name).parent, root):
+            raise BadCode(f"code archive: {name!r} leads through a link to outside the code")
         try:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).symlink_to(target)
         except (FileExistsError, NotADirectoryError) as error:
             raise BadCode(f"code archive: {name!r} is in the way of another entry") from error
+    # A link may go through another one, so its text alone does not tell where it ends.
+    for name, _ in links:
+        if not resolves_inside(root / name, root):
+            raise BadCode(f"code archive: link {name!r} points outside the code")
+
+
+def resolves_inside(path: Path, root: Path) -> bool:
+    """Whether all links on the way end below ``root``, also if nothing is there."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def safe_name(raw: str) -> str:

@@ -55,7 +55,7 @@ def read(environment: Mapping[str, str]) -> Contract:
         bot_id=_required(environment, "BOT_ID"),
         runtime=runtime,
         entrypoint=_inside(_required(environment, "ENTRYPOINT"), "ENTRYPOINT"),
-        config=json.dumps(_object(environment, "BOT_CONFIG"), ensure_ascii=True, separators=(",", ":")),
+        config=_ascii_object(environment, "BOT_CONFIG"),
         scheduled=environment.get("BOT_TYPE") == "scheduled" or environment.get("IS_SCHEDULED") == "true",
         query_entrypoint=_inside(environment.get("QUERY_ENTRYPOINT", ""), "QUERY_ENTRYPOINT"),
         query_path=path,
@@ -130,6 +130,16 @@ def _object(environment: Mapping[str, str], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{name} is not a JSON object")
     return value
+
+
+def _ascii_object(environment: Mapping[str, str], name: str) -> str:
+    """The text as it was given: what is not ASCII stands inside of strings, where an escape means the same.
+
+    Writing the parsed object anew would change numbers: 1e400 to what is no JSON, long fractions to short.
+    """
+    _object(environment, name)
+    text = environment.get(name) or "{}"
+    return text if text.isascii() else "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def _text(value: object) -> str:

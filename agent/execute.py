@@ -22,8 +22,6 @@ SYNC_RETRY_S = 0.5
 SWEEP_S = 5.0
 QUIET_TICK_S = 1.0
 BUSY_TICK_S = 0.2
-# A bot that has nothing to save is looked for in the log this often: another run may have claimed it.
-FENCE_CHECK_S = 60.0
 
 
 class Execution:
@@ -165,7 +163,6 @@ class Execution:
         begun = time.monotonic()
         sync: Fork | None = None
         mark, next_sync, changed_at = 0, begun + self._options.sync_interval, 0.0
-        next_check = begun + self._check_interval()
         killing_at = 0.0
         while not self._children.ended(self._bot):
             now = time.monotonic()
@@ -192,8 +189,8 @@ class Execution:
             if self._syncs and sync is None:
                 if now >= self._watch.next_look and self._watch.look(now):
                     changed_at = changed_at or now
-                state = bool(changed_at) and now >= min(next_sync, changed_at + self._options.sync_interval)
-                if state or self._log.due(now, next_sync) or now >= next_check:
+                # Also with nothing to save: another run may have claimed the state.
+                if now >= next_sync or self._log.presses(now):
                     mark = self._watch.begun_commit()
                     sync = self._sync_fork(state=bool(changed_at), last=False)
                     log_mark, with_state = self._log.size, bool(changed_at)
@@ -201,7 +198,6 @@ class Execution:
             if sync is not None and sync.done():
                 result = sync.result()
                 sync, next_sync = None, time.monotonic() + self._options.sync_interval
-                next_check = time.monotonic() + self._check_interval()
                 if result.get("failed") == "fenced":
                     self._fenced(str(result["message"]))
                     break
@@ -221,9 +217,6 @@ class Execution:
         if self._report["cause"] != "fenced":
             self._ended(self._children.take(self._bot))
         return deadline
-
-    def _check_interval(self) -> float:
-        return max(FENCE_CHECK_S, self._options.sync_interval)
 
     def _tick(self) -> float:
         return min(QUIET_TICK_S, max(BUSY_TICK_S, self._options.sync_interval / 2))

@@ -54,12 +54,9 @@ class LogFile:
             self._rewrite(thin=True)
         return True
 
-    def due(self, now: float, next_sync: float) -> bool:
-        """Whether something should be shipped now."""
-        waiting = self.size - self.shipped
-        if self.held or (waiting > BACKLOG_BYTES and now >= self._again_at):
-            return True
-        return waiting > 0 and now >= next_sync
+    def presses(self, now: float) -> bool:
+        """Whether so much waits that it should be shipped before the next sync."""
+        return self.held or (self.size - self.shipped > BACKLOG_BYTES and now >= self._again_at)
 
     def told(self, result: dict[str, object], size: int) -> None:
         """What a fork did that started at this size; no other may run now, for the marks are rewritten."""

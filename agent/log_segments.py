@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent import clear_directory
 from agent.errors import PreconditionFailed, StoreUnavailable
 from agent.object_store import ObjectStore
 from agent.options import Options
@@ -63,10 +64,11 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
             block = file.read(SEGMENT_BYTES)
             # Only where the log ends may a line lack its end.
             ends = last and len(block) < SEGMENT_BYTES
+            # Of the lines and not of this moment: a segment that is shipped again must get its name again.
+            day = datetime.fromtimestamp(instants.of(progress.offset), UTC).strftime("%Y-%m-%d")
             used, records = _records(block, progress.offset, instants, last=ends)
             if not used:
                 return lines
-            day = datetime.now(UTC).strftime("%Y-%m-%d")
             key = f"{bot_id}/{day}/{options.run_id}-{progress.segment:06d}.ndjson"
             try:
                 store.create(bucket, key, b"".join(records))
@@ -82,6 +84,16 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
             progress.segment += 1
             progress.save()
             _punch(options.log_file, progress.offset - KEPT_BYTES)
+
+
+def ship_left(store: ObjectStore, bucket: str, bot_id: str, options: Options) -> None:
+    """Logs of runs whose agent was killed before it had shipped all, each in a directory named by its run."""
+    if not options.left_logs or not Path(options.left_logs).is_dir():
+        return
+    for directory in sorted(Path(options.left_logs).iterdir()):
+        left = Options({"LOGS_PATH": str(directory), "DURABOT_RUN_ID": directory.name})
+        ship(store, bucket, bot_id, left, last=True)
+        clear_directory.remove(directory)
 
 
 def _already_shipped(store: ObjectStore, bucket: str, key: str, block: bytes, *, last: bool) -> int:
@@ -128,7 +140,7 @@ def _lines(block: bytes, *, last: bool) -> Iterator[tuple[int, bytes]]:
 def record(line: bytes, instant: float) -> bytes:
     """A JSON object is kept and gets a timestamp if it has none; anything else becomes a message."""
     stamp = datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    text = line.decode("utf-8", "replace").rstrip("\r")
+    text = line.decode("utf-8", "replace").removesuffix("\r")
     if text.startswith("{"):
         try:
             found = json.loads(text, parse_constant=_refuse)

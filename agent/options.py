@@ -24,6 +24,7 @@ class Options:
         self.state_path = found("STATE_PATH") or "/state"
         self.logs_path = found("LOGS_PATH") or f"{self.run_dir}/logs"
         self.code_path = found("CODE_PATH") or "/bot"
+        self.left_logs = found("DURABOT_LEFT_LOGS") or ""
         self.cache = found("DURABOT_STATE_CACHE") or f"{self.run_dir}/state-cache"
         self.query_port = int(_number(found("THE0_QUERY_PORT"), 9476))
         self.start_at = _number(found("DURABOT_START_AT"), 0)

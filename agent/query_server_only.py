@@ -40,4 +40,6 @@ def run(environment: dict[str, str]) -> int:
             processes.signal_process(pid, signal.SIGTERM)
         ended, wait_status = os.waitpid(pid, os.WNOHANG)
         if ended:
+            processes.kill_session(pid)
+            processes.kill_children()
             return processes.exit_code(wait_status)

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from agent.code import resolves_inside
 from agent.contract import Contract
 from agent.errors import ConfigurationError
 
@@ -83,4 +84,6 @@ def _require_file(contract: Contract, entry: str) -> Path:
     path = Path(contract.code_path) / entry
     if not path.is_file():
         raise ConfigurationError(f"the entrypoint {entry} is not in the bot's code")
+    if not resolves_inside(path, Path(contract.code_path)):
+        raise ConfigurationError(f"the entrypoint {entry} is a link to outside of the bot's code")
     return path

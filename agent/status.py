@@ -70,9 +70,13 @@ def log_record(options: Options, level: str, message: str) -> None:
     line = (encode(record) + "\n").encode()
     try:
         os.write(2, line)
-        descriptor = os.open(options.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.makedirs(options.logs_path, exist_ok=True)  # noqa: PTH103 - pathlib costs memory here
+        descriptor = os.open(options.log_file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line)
+            size = os.fstat(descriptor).st_size
+            # A record is a line of its own, also after what the bot did not end.
+            unfinished = size > 0 and os.pread(descriptor, 1, size - 1) not in (b"\n", b"\0")
+            os.write(descriptor, b"\n" * unfinished + line)
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -198,6 +198,7 @@ def ship_log(environment: dict[str, str], *, last: bool) -> Result:
     contract = contracts.read(environment)
     storage = Storage(environment, options, contract)
     try:
+        log_segments.ship_left(storage.store, storage.logs_bucket, contract.bot_id, options)
         log_segments.ship(storage.store, storage.logs_bucket, contract.bot_id, options, last=last)
     finally:
         storage.store.close()

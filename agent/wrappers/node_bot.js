@@ -17,12 +17,7 @@ function writeResult(status, message) {
   }
 }
 
-function fail(error) {
-  console.error(error instanceof Error ? error.stack : error);
-  writeResult("error", error instanceof Error ? error.message : String(error));
-  // Not process.exit: output that still waits in a pipe would be lost.
-  process.exitCode = 1;
-}
+let reason = "";
 
 async function run() {
   process.chdir(code);
@@ -40,13 +35,18 @@ async function run() {
   await main(process.env.BOT_ID, config);
 }
 
-process.on("uncaughtException", (error) => {
-  fail(error);
-  process.exit(1);
+// Watches only: a bot's own handler may go on living, and without one Node prints the stack and exits with 1.
+process.on("uncaughtExceptionMonitor", (error) => {
+  reason = error instanceof Error ? error.message : String(error);
 });
 // On exit and not when main settles: a timer of the bot may still throw after that.
 process.on("exit", (exitCode) => {
   if (exitCode === 0) writeResult("success", "the bot ended");
-  else writeResult("error", `the bot exited with ${exitCode}`);
+  else writeResult("error", reason || `the bot exited with ${exitCode}`);
 });
-run().catch(fail);
+// A rejection is an exception like any other: timers of the bot do not keep a failed one alive.
+run().catch((error) => {
+  setImmediate(() => {
+    throw error;
+  });
+});

@@ -267,3 +267,26 @@ def test_whoever_waited_for_a_lock_that_was_removed_has_none(tmp_path: Path) -> 
     thread.join(10)
     assert events == ["first", "second"]
     assert not is_held(path)
+
+
+def test_the_log_that_a_killed_agent_could_not_ship_waits_for_the_next_one(
+    backend: ProcessBackend, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        left = tmp_path / "root" / "state" / "bot-a" / "left"
+        await backend.start(spec(FAKE_SLEEP=600))
+        await waits_for_line(backend, "bot-a.r1", "given")
+        await backend.stop("bot-a.r1")
+        log = container(tmp_path) / "var" / "logs" / "bot.log"
+        content = log.read_bytes()
+        await backend.remove("bot-a.r1")
+        assert [path.name for path in left.iterdir()] == ["1"]
+        assert (left / "1" / "bot.log").read_bytes() == content
+        await backend.start(spec("bot-a.r2"))
+        await ended(backend, "bot-a.r2")
+        log = container(tmp_path, "bot-a.r2") / "var" / "logs" / "bot.log"
+        (log.parent / "shipped.json").write_text(json.dumps({"offset": log.stat().st_size}))
+        await backend.remove("bot-a.r2")
+        assert [path.name for path in left.iterdir()] == ["1"]
+
+    asyncio.run(scenario())

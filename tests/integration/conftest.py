@@ -1,14 +1,18 @@
-"""How tests of workflows are played."""
+"""How tests play workflows, and run the real agent."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from tests.support.agent_run import AgentRun, Start
 from tests.support.flow_host import FlowHost
+from tests.support.s3_server import S3Server
 from tests.support.temporal_server import TemporalServer
 from worker.temporal import connect
 
@@ -30,3 +34,26 @@ def play(temporal_server: TemporalServer) -> Play:
         asyncio.run(with_host())
 
     return run
+
+
+@pytest.fixture
+def agents(s3_server: S3Server, tmp_path: Path) -> Iterator[Start]:
+    """Starts agents, each place being a disk of its own, and ends what is left of them."""
+    started: list[AgentRun] = []
+
+    def start(
+        files: dict[str, str | bytes] | None,
+        place: str = "one",
+        bot_id: str = "",
+        arguments: tuple[str, ...] = ("execute",),
+        s3: S3Server = s3_server,
+        **environment: str,
+    ) -> AgentRun:
+        name = bot_id or f"bot-{uuid4().hex[:8]}"
+        run = AgentRun(s3, tmp_path / place, name, environment, arguments)
+        started.append(run)
+        return run.start(files)
+
+    yield start
+    for run in started:
+        run.end()

@@ -5,17 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import pytest
-
-from tests.support.agent_run import AgentRun, wait_for
+from tests.support.agent_run import AgentRun, Start, wait_for
 from tests.support.s3_server import S3Server
 from worker.embedded.free_ports import free_ports
-
-Start = Callable[..., AgentRun]
 
 STAYS = """
 import os, pathlib, time
@@ -25,28 +19,6 @@ def main(bot_id, config):
     while True:
         time.sleep(0.05)
 """
-
-
-@pytest.fixture
-def agents(s3_server: S3Server, tmp_path: Path) -> Iterator[Start]:
-    started: list[AgentRun] = []
-
-    def start(
-        files: dict[str, str | bytes] | None,
-        place: str = "one",
-        bot_id: str = "",
-        arguments: tuple[str, ...] = ("execute",),
-        s3: S3Server = s3_server,
-        **environment: str,
-    ) -> AgentRun:
-        name = bot_id or f"bot-{uuid4().hex[:8]}"
-        run = AgentRun(s3, tmp_path / place, name, environment, arguments)
-        started.append(run)
-        return run.start(files)
-
-    yield start
-    for run in started:
-        run.end()
 
 
 def bot_pid(run: AgentRun) -> int:

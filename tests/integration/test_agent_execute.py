@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from tests.support.agent_run import AgentRun, wait_for
+from tests.support.agent_run import Start, wait_for
 from tests.support.s3_server import S3Server
 
 COUNTER = """
@@ -41,30 +39,6 @@ import os, pathlib
 def main(bot_id, config):
     print(pathlib.Path(os.environ["STATE_DIR"], "last.txt").read_text())
 """
-
-Start = Callable[..., AgentRun]
-
-
-@pytest.fixture
-def agents(s3_server: S3Server, tmp_path: Path) -> Iterator[Start]:
-    started: list[AgentRun] = []
-
-    def start(
-        files: dict[str, str | bytes] | None,
-        place: str = "one",
-        bot_id: str = "",
-        s3: S3Server = s3_server,
-        arguments: tuple[str, ...] = ("execute",),
-        **environment: str,
-    ) -> AgentRun:
-        name = bot_id or f"bot-{uuid4().hex[:8]}"
-        run = AgentRun(s3, tmp_path / place, name, environment, arguments)
-        started.append(run)
-        return run.start(files)
-
-    yield start
-    for run in started:
-        run.end()
 
 
 def test_a_scheduled_bot_runs_once_and_its_state_and_log_are_in_the_store(agents: Start) -> None:

@@ -148,3 +148,7 @@ class AgentRun:
     def own_lines(self) -> list[str]:
         """The messages of the shipped log that the bot printed, without the agent's own."""
         return [line["message"] for line in self.shipped() if line.get("source") != "durabot"]
+
+
+# What the fixture ``agents`` gives.
+Start = Callable[..., AgentRun]

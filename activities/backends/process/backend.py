@@ -136,6 +136,8 @@ class ProcessBackend:
             with locked(files.lock):
                 if record is not None and state is not None and state.exit_report is None:
                     self._starter.end_leftovers(record)
+                if record is not None:
+                    self._starter.keep_log(record)
                 self._bury(files.directory)
                 files.lock.unlink(missing_ok=True)
 

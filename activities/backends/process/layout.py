@@ -76,6 +76,11 @@ class StateFiles:
         return self.directory / "data"
 
     @property
+    def left_logs(self) -> Path:
+        """Logs of killed agents, each in a directory named by its run, until the next agent ships them."""
+        return self.directory / "left"
+
+    @property
     def cache(self) -> Path:
         """A directory, because the agent replaces the file in it."""
         return self.directory / "cache"

@@ -38,6 +38,7 @@ class Sandbox:
         mounts = ["--dir", "/var", "--bind", str(files.bot), "/bot", "--bind", str(state.data), "/state"]
         mounts += ["--bind", str(files.query), "/query", "--bind", str(files.tmp), "/tmp"]
         mounts += ["--bind", str(files.var), "/var/the0", "--bind", str(state.cache), "/var/the0/cache"]
+        mounts += ["--bind", str(state.left_logs), "/var/the0/left"]
         mounts += ["--dir", "/app", "--ro-bind", str(self.agent), "/app/runtime"]
         mounts += ["--info-fd", "8"]
         run = direct(self.python, "/app/runtime", "execute")

@@ -16,7 +16,7 @@ from activities.backends.process.locks import is_held, locked
 from activities.backends.process.record import Record, read_record, state_of, write_spec
 from activities.backends.process.sandbox import Sandbox, search_path
 from activities.backends.process.stub import launch
-from activities.backends.process.untrusted import read_json
+from activities.backends.process.untrusted import read_json, size_of
 from activities.errors import BackendUnavailable
 from activities.ports import ContainerSpec
 from agent import clear_directory
@@ -66,6 +66,18 @@ class Starter:
         if not record.sandboxed and record.kind == "bot":
             end_leftovers(StateFiles(directory=self._root / "state" / record.bot_id).data)
 
+    def keep_log(self, record: Record) -> None:
+        """What of a bot's log its agent could not ship waits beside the state for the next agent."""
+        files = ContainerFiles(root=self._root, name=record.name)
+        if record.kind != "bot" or not size_of(files.directory, "var", "logs", "bot.log"):
+            return
+        shipped = read_json(files.directory, "var", "logs", "shipped.json") or {}
+        if size_of(files.directory, "var", "logs", "bot.log") == shipped.get("offset"):
+            return
+        left = state_files(self._root, record.bot_id, files, record.kind).left_logs / record.run_id
+        if left.parent.is_dir() and not left.exists():
+            (files.var / "logs").rename(left)
+
     def _refuse_second(self, spec: ContainerSpec) -> None:
         for path in (self._root / "containers").glob("*/spec.json"):
             other = ContainerFiles(root=self._root, name=path.parent.name)
@@ -89,7 +101,8 @@ class Starter:
         files.directory.mkdir(parents=True)
         files.directory.chmod(0o711)
         for path in (
-            files.bot, files.query, files.tmp, files.var, files.var / "logs", state.data, state.cache
+            files.bot, files.query, files.tmp, files.var, files.var / "logs",
+            state.data, state.cache, state.left_logs,
         ):  # fmt: skip
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
@@ -174,6 +187,7 @@ def _contract_paths() -> dict[str, str]:
         "DURABOT_EXIT_REPORT": "/var/the0/report.json",
         "DURABOT_STATUS_FILE": "/var/the0/status.json",
         "DURABOT_STATE_CACHE": "/var/the0/cache/state",
+        "DURABOT_LEFT_LOGS": "/var/the0/left",
     }
 
 
@@ -191,4 +205,5 @@ def _host_paths(files: ContainerFiles, state: StateFiles) -> dict[str, str]:
         "DURABOT_EXIT_REPORT": str(files.var / "report.json"),
         "DURABOT_STATUS_FILE": str(files.var / "status.json"),
         "DURABOT_STATE_CACHE": str(state.cache / "state"),
+        "DURABOT_LEFT_LOGS": str(state.left_logs),
     }

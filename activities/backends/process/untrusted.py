@@ -58,11 +58,22 @@ def read_json(directory: Path, *names: str) -> dict[str, Any] | None:
 
 def modified(directory: Path, *names: str) -> float:
     """Unix seconds, 0 when there is no such file."""
+    found = _status(directory, *names)
+    return found.st_mtime if found else 0
+
+
+def size_of(directory: Path, *names: str) -> int:
+    """Bytes, 0 when there is no such file."""
+    found = _status(directory, *names)
+    return found.st_size if found else 0
+
+
+def _status(directory: Path, *names: str) -> os.stat_result | None:
     try:
         descriptor = open_below(directory, *names)
     except FileNotFoundError:
-        return 0
+        return None
     try:
-        return os.fstat(descriptor).st_mtime
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)

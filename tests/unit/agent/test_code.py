@@ -87,3 +87,21 @@ def test_what_is_no_zip_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip at all")
     with pytest.raises(BadCode, match="cannot be read"):
         code.extract(tmp_path / "a.zip", tmp_path / "bot")
+
+
+@pytest.mark.parametrize("names", [("through", "deep/er/up"), ("deep/er/up", "through")])
+def test_links_that_leave_the_code_only_together_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    targets = {"deep/er/up": b"../../top", "through": b"deep/er/up/../.."}
+    archive = pack(
+        tmp_path / "a.zip",
+        (entry("top/file"), b"x"),
+        *((entry(name, stat.S_IFLNK | 0o777), targets[name]) for name in names),
+    )
+    with pytest.raises(BadCode, match="points outside"):
+        code.extract(archive, tmp_path / "bot")
+
+
+def test_a_directory_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.zip", (entry("a"), b"x"), (entry("a/b/", stat.S_IFDIR | 0o755), b""))
+    with pytest.raises(BadCode, match="in the way"):
+        code.extract(archive, tmp_path / "bot")

@@ -39,9 +39,17 @@ def test_the_bot_sees_the_contract_and_no_credential() -> None:
     seen = contract.bot_environment(contract.read(given), given, query=False)
     assert "QUERY_PATH" not in seen
     assert not SECRETS.keys() & seen.keys()
-    assert seen["BOT_CONFIG"] == '{"name":"\\u00fc"}'
+    assert seen["BOT_CONFIG"] == '{"name": "\\u00fc"}'
     assert seen["PYTHONPATH"] == "/bot/vendor:/bot"
     assert seen["CODE_MOUNT_DIR"] == "bot"
+
+
+def test_the_configuration_is_the_text_that_was_given_in_ascii() -> None:
+    text = '{"price": 0.12345678901234567890, "huge": 1e400, "one": 1.0, "text": "ü\U0001f600\\n"}'
+    config = contract.read(BASE | {"BOT_CONFIG": text}).config
+    assert config.isascii()
+    assert config == text.replace("ü", "\\u00fc").replace("\U0001f600", "\\ud83d\\ude00")
+    assert json.loads(config) == json.loads(text)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from agent import oom
 from agent.log_file import INDEX_BYTES, LogFile
 from agent.log_segments import LINE_BYTES, SEGMENT_BYTES, Instants, _lines, _records, record
 from agent.options import Options
+from agent.status import log_record
 
 STAMP = "1970-01-01T00:00:01.500Z"
 
@@ -68,8 +69,7 @@ def test_marks_of_what_was_shipped_go_and_the_index_stays_small(tmp_path: Path) 
         assert log.note()
     log.told({"log_offset": 10}, 10)
     assert [line.split()[0] for line in index.read_text().splitlines()] == ["15"]
-    assert not log.due(0.0, 1.0)
-    assert log.due(1.0, 1.0)
+    assert log.size - log.shipped == 5
     index.write_text("".join(f"{100 + number} 1.0\n" for number in range(INDEX_BYTES // 6)))
     path.write_bytes(b"x" * 20)
     assert log.note()
@@ -83,7 +83,7 @@ def test_a_shipment_that_failed_is_due_again_and_counts_what_it_did(tmp_path: Pa
     log.note()
     log.told({"log_offset": 40, "log_failed": "away"}, 100)
     assert log.shipped == 40
-    assert log.due(10.0, 9.0)
+    assert log.size - log.shipped == 60
 
 
 @pytest.mark.parametrize(
@@ -110,3 +110,21 @@ def test_tiny_json_is_json() -> None:
     assert json.loads(encode(value)) == value | {"b": {"c": None}}
     with pytest.raises(TypeError):
         encode(object())
+
+
+def test_a_line_of_exactly_a_mebibyte_is_one_line() -> None:
+    block = b"x" * LINE_BYTES + b"\nnext\n"
+    assert [size for size, _ in _lines(block, last=False)] == [LINE_BYTES + 1, 5]
+
+
+def test_a_record_of_our_own_is_a_line_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = options(tmp_path / "not" / "there")
+    log_record(found, "INFO", "first")
+    with Path(found.log_file).open("a") as log:
+        log.write("without an end")
+    log_record(found, "INFO", "second")
+    log_record(found, "INFO", "third")
+    lines = Path(found.log_file).read_text().splitlines()
+    assert lines[1] == "without an end"
+    assert [json.loads(line)["message"] for line in (lines[0], *lines[2:])] == ["first", "second", "third"]
+    assert "cannot" not in capfd.readouterr().err

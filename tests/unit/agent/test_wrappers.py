@@ -113,6 +113,17 @@ def test_node_main_in_each_form(tmp_path: Path, name: str, source: str) -> None:
         ("exports.main = () => setTimeout(() => { throw new Error('later') }, 1)", 1, "later"),
         ("exports.main = () => { process.exitCode = 5 }", 5, ""),
         ("exports.other = 1", 1, "exports no function main"),
+        (
+            "exports.main = async () => { setInterval(Date, 1000); throw new Error('at once') }",
+            1,
+            "at once",
+        ),
+        (
+            "exports.main = () => { setInterval(Date, 1000); Promise.reject(new Error('lone')) }",
+            1,
+            "lone",
+        ),
+        ("exports.main = () => Promise.reject('a text')", 1, "a text"),
     ],
 )
 def test_node_failures_are_true(tmp_path: Path, source: str, exit_code: int, error: str) -> None:
@@ -120,3 +131,19 @@ def test_node_failures_are_true(tmp_path: Path, source: str, exit_code: int, err
     assert found == exit_code
     assert error in err
     assert result["status"] == "error"
+
+
+@needs_node
+def test_a_node_bots_own_handler_of_exceptions_decides(tmp_path: Path) -> None:
+    source = """
+process.on("uncaughtException", (error) => console.log("survived", error.message));
+exports.main = () => { setTimeout(() => { throw new Error("small") }, 1); setTimeout(() => {}, 50) };
+"""
+    exit_code, out, _, result = run(tmp_path, "bot.js", source)
+    assert (exit_code, out, result["status"]) == (0, "survived small\n", "success")
+
+
+@needs_node
+def test_a_node_bots_error_is_in_its_result(tmp_path: Path) -> None:
+    _, _, _, result = run(tmp_path, "bot.js", "exports.main = () => { throw new Error('the reason') }")
+    assert result == {"status": "error", "message": "the reason"}
