@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from activities.process_identity import identify
 from tests.support import query_bots
 from tests.support.asking import Asked, ask
 from tests.support.bots import write_bot
@@ -75,6 +76,7 @@ def live(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A realtime bot that runs for the whole module."""
     directory = tmp_path_factory.mktemp("live")
     stack.run("deploy", str(write_bot(directory, "q-live", query_bots.BOT, query=query_bots.QUERY)))
+    until(lambda: "ready" in stack.run("logs", "q-live", check=False).stdout, what="the bot's first line")
     return "q-live"
 
 
@@ -302,9 +304,12 @@ def test_a_bot_is_asked_through_its_whole_life(stack: Stack, temporal_gateway: s
 def test_a_killed_query_server_comes_back(stack: Stack, tmp_path: Path) -> None:
     bot = write_bot(tmp_path, "q-killed", query_bots.BOT, query=query_bots.QUERY)
     stack.run("deploy", str(bot))
-    assert ask(stack.gateway, "q-killed", "/word").data == "alive"
-    os.kill(query_process(stack, "q-killed"), signal.SIGKILL)
-    assert ask(stack.gateway, "q-killed", "/word").data == "alive"
+    assert ask(stack.gateway, "q-killed", "/echo").data["live"] is True
+    pid = query_process(stack, "q-killed")
+    os.kill(pid, signal.SIGKILL)
+    # A query that reached the dying one is broken with it, and never sent to the bot a second time.
+    until(lambda: identify(pid) is None, what="the end of the query server")
+    assert ask(stack.gateway, "q-killed", "/echo").data["live"] is True
     stack.run("stop", "q-killed")
 
 
