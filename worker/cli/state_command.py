@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,10 +49,8 @@ def log(
     from worker.storage import open_store
 
     settings = settings_for(data_dir)
-    with errors_told(as_json):
-        store = open_store(settings)
+    with errors_told(as_json), closing(open_store(settings)) as store:
         entries = history(store, settings.state_bucket, bot, limit)
-        store.close()
     if not entries:
         # A deleted bot's state has a history too, so only now does it matter whether there is such a bot.
         with_client(data_dir, as_json, lambda _, client: require_bot(client, bot))
@@ -103,12 +102,13 @@ def export(
     Example: durabot state export my-bot ./state
     """
     from agent.statelog.history import export as write
+    from agent.statelog.history import history
     from worker.storage import open_store
 
     settings = settings_for(data_dir)
-    with errors_told(as_json):
-        store = open_store(settings)
+    with errors_told(as_json), closing(open_store(settings)) as store:
+        if not history(store, settings.state_bucket, bot, 1):
+            with_client(data_dir, as_json, lambda _, client: require_bot(client, bot))
         entry = write(store, settings.state_bucket, bot, generation, target)
-        store.close()
     result = {"bot_id": bot, "generation": entry.generation, "directory": str(target)}
     emit(result, as_json, lambda: print(f"{bot}: generation {entry.generation} is in {target}"))

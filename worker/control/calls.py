@@ -14,6 +14,15 @@ from temporalio.exceptions import FailureError, TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput, NotFound, WorkerUnavailable
+from workflows import ids
+
+LONGEST_SHOWN = 80
+
+
+def no_bot(bot_id: str) -> NotFound:
+    """What nobody may be called is quoted and cut, so that it stays one line."""
+    shown = bot_id if ids.is_bot_id(bot_id) else f"{bot_id[:LONGEST_SHOWN]!r}"
+    return NotFound(f"there is no bot {shown}")
 
 
 @contextmanager
@@ -23,7 +32,7 @@ def temporal_calls(bot_id: str) -> Iterator[None]:
         yield
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotFound(f"there is no bot {bot_id}") from error
+            raise no_bot(bot_id) from error
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             raise InvalidInput(f"bot {bot_id}: {error.message}") from error
         if error.status is RPCStatusCode.DEADLINE_EXCEEDED:

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
 from activities.errors import Conflict, NotFound
-from worker.control.calls import temporal_calls
+from worker.control.calls import no_bot, temporal_calls
 from workflows import ids
 from workflows.bot import BotWorkflow
 from workflows.messages import STATUS, BotStatus, RunInput
@@ -56,7 +56,7 @@ class BotDirectory:
             return REALTIME
         if scheduled is not None:
             return SCHEDULED
-        raise NotFound(f"there is no bot {bot_id}")
+        raise no_bot(bot_id)
 
     async def realtime_status(self, bot_id: str) -> BotStatus:
         """From the workflow itself, so a worker has to run."""
@@ -90,7 +90,7 @@ class BotDirectory:
             return await self.realtime_status(bot_id)
         if scheduled is not None:
             return ScheduledBot(spec=await self.spec_of(scheduled), description=scheduled)
-        raise NotFound(f"there is no bot {bot_id}")
+        raise no_bot(bot_id)
 
     async def _is_realtime(self, bot_id: str) -> bool:
         try:

@@ -21,7 +21,7 @@ from activities.messages import QUERY_BOT, QueryCall, QueryResult, RealtimeQuery
 from activities.query_path import query_path
 from activities.query_results import QueryResults
 from activities.running_bot import RunningBots
-from worker.control.calls import temporal_calls
+from worker.control.calls import no_bot, temporal_calls
 from worker.control.directory import BotDirectory
 from worker.settings import Settings
 from worker.storage import storage_access
@@ -52,7 +52,7 @@ class Queries:
     async def query(self, bot_id: str, path: str, params: dict[str, Any], timeout_s: float) -> QueryResult:
         """See the module's first line; NotFound for a bot that does not exist or takes no queries."""
         if not ids.is_bot_id(bot_id):
-            raise NotFound(f"there is no bot {bot_id!r}")
+            raise no_bot(bot_id)
         asked = RealtimeQuery(bot_id=bot_id, path=query_path(path), params=params, timeout_s=timeout_s)
         if (answer := await self._as_before(asked)) is not None:
             return answer
