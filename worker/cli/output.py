@@ -25,7 +25,7 @@ NEXT_STEPS = {
     "not_found": "`durabot list` shows all bots",
     "invalid_definition": "correct what is named and deploy again; `durabot init` makes one to compare with",
     "no_such_generation": "`durabot state log` with the bot's name shows all generations",
-    "port_in_use": "free the port, or set the variable that is named",
+    "port_in_use": "set the variables that are named; if another stack is meant, name its --data-dir",
     "bad_code": "make a new zip with bot-config.yaml at its root; nothing was changed",
     "cannot_pack": "correct the directory and deploy again; nothing was changed",
     "install_failed": "correct requirements.txt, or bring a vendor/ directory; nothing was changed",

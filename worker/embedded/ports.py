@@ -33,17 +33,25 @@ def wanted(settings: Settings) -> list[tuple[int, str, str]]:
 
 
 def taken(settings: Settings) -> list[str]:
-    """One line for each port that is in use."""
+    """One line for each setting that has to change."""
+    used: dict[tuple[str, str], list[int]] = {}
     lines = []
     for port, purpose, setting in wanted(settings):
         if port > 65535:
             lines.append(f"port {port} for {purpose} does not exist; lower {setting}")
         elif not is_free(settings.bind_host, port):
-            lines.append(f"port {port} for {purpose} is in use; {setting} moves it")
+            used.setdefault((purpose, setting), []).append(port)
+    for (purpose, setting), ports in used.items():
+        many = len(ports) > 1
+        numbers = f"ports {', '.join(map(str, ports))}" if many else f"port {ports[0]}"
+        lines.append(
+            f"{numbers} for {purpose} {'are' if many else 'is'} in use; "
+            f"{setting} moves {'them' if many else 'it'}"
+        )
     return lines
 
 
 def require_free(settings: Settings) -> None:
     """``PortInUse`` names all of them at once."""
     if lines := taken(settings):
-        raise PortInUse("; ".join(lines))
+        raise PortInUse("\n  ".join(["the stack cannot start:", *lines]))
