@@ -5,8 +5,6 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 DAYS = {"SUN": 0, "MON": 1, "TUE": 2, "WED": 3, "THU": 4, "FRI": 5, "SAT": 6}
@@ -23,8 +21,6 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 INTERVAL = re.compile(r"(\d{1,9}[smhd])+", re.ASCII)
 LONGEST_INTERVAL_S = 366 * 86400
 LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
-# Leap days are up to eight years apart.
-SEARCH_DAYS = 366 * 9
 
 
 class InvalidCron(ValueError):
@@ -100,38 +96,6 @@ def parse(expression: str) -> Cron:
         return Cron(calendars=(calendar_of(day, weekday),))
     # As in every cron: when both are given, either is enough.
     return Cron(calendars=(calendar_of(day, all_weekdays), calendar_of(all_days, weekday)))
-
-
-def next_instants(cron: Cron, zone: str, after: datetime, count: int) -> list[datetime]:
-    """The next instants in the bot's zone. An hour that a clock change skips has none; a repeated one counts
-    once, the first time."""
-    if cron.interval_s:
-        first = (int(after.timestamp()) // cron.interval_s + 1) * cron.interval_s
-        times = (first + number * cron.interval_s for number in range(count))
-        return [datetime.fromtimestamp(time, ZoneInfo(zone)) for time in times]
-    found: list[datetime] = []
-    local = after.astimezone(ZoneInfo(zone))
-    day = local.date()
-    for _ in range(SEARCH_DAYS):
-        found += [instant for instant in _of_day(cron, day.year, day.month, day.day, zone) if instant > after]
-        if len(found) >= count:
-            break
-        day += timedelta(days=1)
-    return found[:count]
-
-
-def _of_day(cron: Cron, year: int, month: int, day: int, zone: str) -> list[datetime]:
-    weekday = (calendar.weekday(year, month, day) + 1) % 7
-    times = set()
-    for entry in cron.calendars:
-        if month in entry.month and day in entry.day_of_month and weekday in entry.day_of_week:
-            times |= {(h, m, s) for h in entry.hour for m in entry.minute for s in entry.second}
-    instants = []
-    for hour, minute, second in sorted(times):
-        local = datetime(year, month, day, hour, minute, second, tzinfo=ZoneInfo(zone))
-        if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(fold=0) == local:
-            instants.append(local)
-    return instants
 
 
 def _interval(text: str, expression: str) -> int:

@@ -105,12 +105,12 @@ def next_runs(
     """
 
     async def work(settings: Settings, client: Client) -> tuple[list[str], str]:
-        from activities.cron import next_instants, parse
         from worker.control.directory import BotDirectory
+        from worker.control.schedule_instants import next_instants
 
         scheduled = await BotDirectory(client).scheduled(bot)
         spec, state = scheduled.spec, scheduled.description.schedule.state
-        found = next_instants(parse(spec.schedule), spec.timezone, datetime.now(UTC), count)
+        found = await next_instants(client, bot, spec.timezone, datetime.now(UTC), count)
         paused = f"{bot} is paused and fires at none of these: {state.note}" if state.paused else ""
         return [time.isoformat() for time in found], paused
 

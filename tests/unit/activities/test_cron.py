@@ -1,13 +1,10 @@
-"""Cron expressions: what they mean, which words refuse the bad ones, and their instants."""
+"""Cron expressions: what they mean, and which words refuse the bad ones."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
 import pytest
 
-from activities.cron import Calendar, Cron, InvalidCron, next_instants, parse
+from activities.cron import Calendar, Cron, InvalidCron, parse
 
 
 def all_of(**fields: tuple[int, ...]) -> Calendar:
@@ -117,42 +114,3 @@ def test_what_is_none_is_named(expression: str, words: str) -> None:
         parse(expression)
     assert words in str(refused.value)
     assert repr(expression) in str(refused.value)
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def instants(expression: str, zone: str, after: str, count: int) -> list[str]:
-    found = next_instants(parse(expression), zone, utc(after), count)
-    return [f"{instant.astimezone(UTC):%m-%dT%H:%M:%S}" for instant in found]
-
-
-@pytest.mark.parametrize(
-    ("expression", "zone", "after", "expected"),
-    [
-        ("*/20 * * * * *", "UTC", "2026-05-01T00:00:00", ["05-01T00:00:20", "05-01T00:00:40"]),
-        # Strictly after, also by less than a second.
-        ("0 9 * * *", "UTC", "2026-05-01T09:00:00", ["05-02T09:00:00", "05-03T09:00:00"]),
-        ("0 9 * * *", "UTC", "2026-05-01T08:59:59.5", ["05-01T09:00:00", "05-02T09:00:00"]),
-        # In the bot's zone: another day there than here.
-        ("0 1 * * *", "Asia/Tokyo", "2026-05-01T15:59:00", ["05-01T16:00:00", "05-02T16:00:00"]),
-        # Spring: 02:30 does not exist on March 29th in Berlin.
-        ("30 2 * * *", "Europe/Berlin", "2026-03-28T02:00:00", ["03-30T00:30:00", "03-31T00:30:00"]),
-        ("0 3 * * *", "Europe/Berlin", "2026-03-28T03:00:00", ["03-29T01:00:00", "03-30T01:00:00"]),
-        # Autumn: 02:30 comes twice on October 25th and counts once.
-        ("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00", ["10-25T00:30:00", "10-26T01:30:00"]),
-        # Either of day and weekday.
-        ("0 0 13 * 5", "UTC", "2026-02-10T00:00:00", ["02-13T00:00:00", "02-20T00:00:00"]),
-        ("0 0 29 2 *", "UTC", "2026-01-01T00:00:00", ["02-29T00:00:00", "02-29T00:00:00"]),
-        ("@every 90s", "UTC", "2026-05-01T00:00:00", ["05-01T00:01:30", "05-01T00:03:00"]),
-    ],
-)
-def test_next_instants(expression: str, zone: str, after: str, expected: list[str]) -> None:
-    assert instants(expression, zone, after, 2) == expected
-
-
-def test_instants_are_told_in_the_bots_zone() -> None:
-    [found] = next_instants(parse("0 9 * * *"), "America/New_York", utc("2026-07-01T00:00:00"), 1)
-    assert found.isoformat() == "2026-07-01T09:00:00-04:00"
-    assert found.tzinfo == ZoneInfo("America/New_York")
