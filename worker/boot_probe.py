@@ -9,8 +9,9 @@ from minio.error import S3Error
 
 from activities.errors import DurabotError
 from agent.errors import PreconditionFailed
+from worker.minio_access import minio_client, storage_calls
 from worker.settings import Settings
-from worker.storage import minio_client, open_store, storage_calls
+from worker.storage import open_store
 
 log = logging.getLogger(__name__)
 PREFIX = "durabot-probe"

@@ -17,7 +17,7 @@ import pytest
 from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.stack import Stack
-from worker.storage import minio_client
+from worker.minio_access import minio_client
 
 REALTIME = """
 import os, pathlib, signal, threading

@@ -26,7 +26,7 @@ from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.s3_server import free_ports
 from tests.support.stack import Stack
-from worker.storage import minio_client
+from worker.minio_access import minio_client
 
 LARGE = "ä" * 400_000
 SDK_VERSIONS = ("0.3.1", "0.4.0")

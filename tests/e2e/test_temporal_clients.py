@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.support.stack import Stack
 from worker.embedded.service import program
-from worker.storage import minio_client
+from worker.minio_access import minio_client
 
 PAGE = Path(__file__).parents[2] / "docs" / "temporal-clients.md"
 SECONDS = 180

@@ -27,8 +27,8 @@ from activities.packaging.vendor import install_requirements
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
 from worker.control.schedule_spec import schedule_of
+from worker.minio_access import minio_client, storage_calls
 from worker.settings import Settings
-from worker.storage import minio_client, storage_calls
 from workflows import attributes, ids, messages
 from workflows.bot import BotWorkflow
 from workflows.messages import BotInput, BotStatus, Configure, Empty
