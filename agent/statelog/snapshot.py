@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.errors import SnapshotUnstable, StateTooLarge, StateUnreadable
 from agent.statelog.packs import CHUNK_BYTES, PackWriter
 from agent.statelog.tree import Node
+from agent.statelog.writeback import write_back
 
 READ_ATTEMPTS = 5
 # A file touched this shortly before it was read may change again within one tick of its file system's
@@ -194,6 +195,7 @@ def _read(path: Path, packs: PackWriter) -> Reading:
     for _ in range(READ_ATTEMPTS):
         try:
             with _readable(path, 0) as descriptor:
+                write_back(descriptor)
                 before = os.fstat(descriptor)
                 if not stat.S_ISREG(before.st_mode):
                     raise FileNotFoundError(path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -16,6 +18,8 @@ from agent.clear_directory import clear
 from agent.errors import Fenced, RestoreFailed, StateTooLarge, StateUnreadable, StoreUnavailable
 from agent.object_store import ObjectStore
 from agent.statelog import StateLog
+from agent.statelog.snapshot import RACY_NS
+from tests.support.conditions import until
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 BUCKET = "bot-state"
@@ -310,6 +314,29 @@ def test_a_file_that_changed_often_is_restored_by_reading_it_once(
     assert (copy / "zeros").read_bytes() == bytes(3 << 20)
     assert (copy / "empty").read_bytes() == b""
     assert [(copy / f"small-{number}").read_text() for number in range(12)] == [str(n) for n in range(12)]
+
+
+def test_writes_through_a_memory_mapping_are_not_missed(
+    open_log: OpenLog, bot_id: str, tmp_path: Path
+) -> None:
+    device = tmp_path.stat().st_dev
+    numbers = f"{os.major(device)}:{os.minor(device)}"
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    if any(mount[2] == numbers and mount[mount.index("-") + 1] == "tmpfs" for mount in mounts):
+        pytest.skip("temporary files are on tmpfs, whose kernel code never stamps mapped writes")
+    log = open_log(bot_id, tmp_path / "a")
+    log.start()
+    path = tmp_path / "a" / "state" / "mapped"
+    path.write_bytes(bytes(1 << 16))
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 1 << 16) as mapped:
+        for value in (b"first", b"again"):
+            mapped[:5] = value
+            written = time.time_ns()
+            # Older than what the snapshot would read again anyway.
+            until(lambda written=written: time.time_ns() > written + 2 * RACY_NS)  # type: ignore[misc]
+            log.commit()
+            open_log(bot_id, tmp_path / "b").restore_only()
+            assert (tmp_path / "b" / "state" / "mapped").read_bytes()[:5] == value
 
 
 def test_a_damaged_or_missing_pack_stops_the_start(
