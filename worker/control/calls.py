@@ -24,6 +24,9 @@ def no_bot(bot_id: str) -> NotFound:
     shown = bot_id if ids.is_bot_id(bot_id) else f"{bot_id[:LONGEST_SHOWN]!r}"
     return NotFound(f"there is no bot {shown}")
 
+# What a call that needs a worker ends with when there is none; the second is that of the client itself.
+LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+
 
 @contextmanager
 def temporal_calls(bot_id: str) -> Iterator[None]:
@@ -35,7 +38,7 @@ def temporal_calls(bot_id: str) -> Iterator[None]:
             raise no_bot(bot_id) from error
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             raise InvalidInput(f"bot {bot_id}: {error.message}") from error
-        if error.status is RPCStatusCode.DEADLINE_EXCEEDED:
+        if error.status in LATE:
             raise WorkerUnavailable(f"bot {bot_id}: no answer in time; is a worker running?") from error
         raise ControlPlaneUnavailable(f"bot {bot_id}: Temporal answered {error.message}") from error
     except WorkflowQueryFailedError as error:

@@ -22,7 +22,7 @@ from activities.query_path import query_path
 from activities.query_results import QueryResults
 from activities.running_bot import RunningBots
 from worker.control.calls import no_bot, temporal_calls
-from worker.control.directory import BotDirectory
+from worker.control.directory import BotDirectory, ScheduledBot
 from worker.settings import Settings
 from worker.storage import storage_access
 from workflows import attributes, ids
@@ -57,7 +57,7 @@ class Queries:
         if (answer := await self._as_before(asked)) is not None:
             return answer
         try:
-            found = await self._directory.find(bot_id)
+            found = await self._found(asked)
         except ControlPlaneUnavailable:
             # A bot that runs on this host answers without Temporal, too.
             if (answer := await self._in_process(asked)) is not None:
@@ -78,6 +78,16 @@ class Queries:
         except (TimeoutError, RuntimeError, RPCError):
             temporal = False
         return {"gateway": True, "temporal": temporal, "host": self._settings.host_name}
+
+    async def _found(self, asked: RealtimeQuery) -> BotStatus | ScheduledBot:
+        """In the query's own time, or a little more: Temporal's client alone would wait for half a minute."""
+        seconds = max(asked.timeout_s, MARGIN_S)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._directory.find(asked.bot_id)
+        except TimeoutError as error:
+            text = f"bot {asked.bot_id}: Temporal or its worker did not tell within {seconds:g} s where it is"
+            raise ControlPlaneUnavailable(text) from error
 
     async def _as_before(self, asked: RealtimeQuery) -> QueryResult | None:
         """The way that worked last time, without asking where the bot is."""
