@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,12 +37,18 @@ def install_requirements(directory: Path, cache: Path, progress: Callable[[str],
     if ready.is_dir():
         progress("dependencies are unchanged")
         return ready
-    scratch = cache / f"{key}.new"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    _pip(requirements, scratch / "vendor", progress)
-    _make_stable(scratch / "vendor")
-    scratch.rename(ready)
+    cache.mkdir(parents=True, exist_ok=True)
+    # Of its own: another deployment may install the same at this moment.
+    with tempfile.TemporaryDirectory(prefix=f"{key}-", dir=cache) as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        _pip(requirements, made / "vendor", progress)
+        _make_stable(made / "vendor")
+        try:
+            made.rename(ready)
+        except OSError:
+            if not ready.is_dir():
+                raise
     return ready
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_requirements_are_installed_once_and_equal_ones_give_equal_code(tmp_path
     assert one.sha256 == two.sha256
     # Scripts hold the path of an interpreter that the bot will not have.
     assert not (first / "vendor/bin").exists()
+
+
+def test_the_same_requirements_of_several_bots_at_once(tmp_path: Path) -> None:
+    small = wheel(tmp_path)
+    bots = [bot(tmp_path / f"bot{number}", str(small)) for number in range(3)]
+    with ThreadPoolExecutor(len(bots)) as pool:
+        found = list(
+            pool.map(lambda each: install_requirements(each, tmp_path / "cache", lambda _: None), bots)
+        )
+    assert len(set(found)) == 1
+    assert found[0] is not None
+    assert (found[0] / "vendor/small.py").read_text() == "VALUE = 1\n"
+    assert [path for path in (tmp_path / "cache").iterdir()] == [found[0]]
 
 
 def test_what_cannot_be_installed_says_why_again_and_again(tmp_path: Path) -> None:

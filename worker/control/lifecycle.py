@@ -22,7 +22,7 @@ from activities.errors import Conflict, ControlPlaneUnavailable
 from worker.control import runs
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
-from workflows import messages
+from workflows import messages, policies
 from workflows.messages import BotStatus, Empty, Rollback
 
 POLL_S = 0.1
@@ -150,15 +150,26 @@ class Lifecycle:
 
     async def _cancel_runs(self, bot_id: str) -> int:
         busy = await self._under_way(bot_id)
+        spec = (await self._directory.scheduled(bot_id)).spec
+        limit = spec.stop_grace_s + spec.sync_budget_s + policies.STOP_ANSWER.total_seconds()
         with temporal_calls(bot_id):
             for workflow_id, run_id in busy:
                 await self._client.get_workflow_handle(workflow_id, run_id=run_id).cancel()
-            for workflow_id, run_id in busy:
-                handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-                # How the run ends is in its own history; here it matters that it has.
-                with contextlib.suppress(WorkflowFailureError):
-                    await handle.result(follow_runs=False)
+            try:
+                async with asyncio.timeout(limit):
+                    for workflow_id, run_id in busy:
+                        await self._ended(workflow_id, run_id)
+            except TimeoutError as error:
+                raise Conflict(
+                    f"{bot_id} is paused, but its run has not ended within {limit:g} s; is its worker up?"
+                ) from error
         return len(busy)
+
+    async def _ended(self, workflow_id: str, run_id: str) -> None:
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        # How the run ends is in its own history; here it matters that it has.
+        with contextlib.suppress(WorkflowFailureError):
+            await handle.result(follow_runs=False)
 
 
 def _reached(phase: str, status: BotStatus) -> BotStatus:
