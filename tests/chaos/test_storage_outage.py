@@ -19,6 +19,7 @@ from tests.support.conditions import until
 from tests.support.operator import Operator
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server, free_ports
 from tests.support.stack import Stack
+from worker.control.directory import BotDirectory
 from workflows import messages
 
 SEAL_S = 2
@@ -162,14 +163,15 @@ def test_bots_of_both_installations_stay_apart(fleet: Fleet, guests: Fleet) -> N
     """Each bot runs on a host of its own installation, though one Temporal server has them all."""
 
     async def hosts(client: Client) -> dict[str, str]:
+        directory = BotDirectory(client)
         query = "WorkflowType = 'bot' AND ExecutionStatus = 'Running'"
         found = [execution async for execution in client.list_workflows(query)]
-        described = await asyncio.gather(
-            *(client.get_workflow_handle(execution.id).query("status") for execution in found)
-        )
+        # All at once, which a worker that has been idle for a while has to stand.
+        asked = (directory.realtime_status(execution.id.removeprefix("bot/")) for execution in found)
+        statuses = await asyncio.gather(*asked)
         return {
-            f"{execution.task_queue} {execution.id}": status["host"]
-            for execution, status in zip(found, described, strict=True)
+            f"{execution.task_queue} {execution.id}": status.host
+            for execution, status in zip(found, statuses, strict=True)
         }
 
     found = guests.operator.ask(hosts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
-from activities.errors import Conflict, NotFound
+from activities.errors import Conflict, NotFound, WorkerUnavailable
 from worker.control.calls import no_bot, temporal_calls
 from workflows import ids
 from workflows.bot import BotWorkflow
@@ -25,6 +26,8 @@ from workflows.messages import STATUS, BotStatus, RunInput
 
 # A workflow answers in milliseconds, if there is a worker.
 STATUS_ANSWER = timedelta(seconds=10)
+POLLER_TRIES = 40
+POLLER_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,10 @@ class ScheduledBot:
 
     spec: BotSpec
     description: ScheduleDescription
+
+
+class _NoPoller(Exception):
+    """The server knows of no worker that would take a query now."""
 
 
 class BotDirectory:
@@ -61,9 +68,22 @@ class BotDirectory:
     async def realtime_status(self, bot_id: str) -> BotStatus:
         """From the workflow itself, so a worker has to run."""
         with temporal_calls(bot_id):
+            for _ in range(POLLER_TRIES):
+                # An idle worker that has just taken somebody else's query passes for none for a moment.
+                with contextlib.suppress(_NoPoller):
+                    return await self._asked(bot_id)
+                await asyncio.sleep(POLLER_PAUSE_S)
+            raise WorkerUnavailable(f"bot {bot_id}: no worker answers; is one running?")
+
+    async def _asked(self, bot_id: str) -> BotStatus:
+        try:
             status: BotStatus = await self.workflow(bot_id).query(
                 STATUS, result_type=BotStatus, rpc_timeout=STATUS_ANSWER
             )
+        except RPCError as error:
+            if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                raise _NoPoller from error
+            raise
         return status
 
     async def scheduled(self, bot_id: str) -> ScheduledBot:
