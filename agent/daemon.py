@@ -62,6 +62,9 @@ def sync(environment: dict[str, str], watch_done: str, readiness_port: int) -> i
         last = stopped or bool(watch_done and Path(watch_done).exists())
         if last or time.monotonic() >= next_sync:
             code = _once(environment, options, epoch, last=last)
+            if code == Fenced.exit_code:
+                # The log is each run's own, whoever has the state.
+                guarded(lambda: storage.ship_log(environment, last=True))
             if code and (last or code == Fenced.exit_code):
                 return code
             next_sync = time.monotonic() + options.sync_interval

@@ -88,3 +88,52 @@ def main(bot_id, config):
     other = agents({"main.py": peek}, "two", run.bot_id)
     assert other.wait() == 0
     assert "['value']" in other.log()
+
+
+def test_what_the_query_process_writes_at_its_end_is_in_the_final_sync(agents: Start) -> None:
+    query = """
+import os, pathlib, signal, sys, time
+def end(number, frame):
+    pathlib.Path(os.environ["STATE_DIR"], "query-ended").write_text("x")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("query up", flush=True)
+time.sleep(600)
+"""
+    run = agents({"main.py": IDLE, "query.py": query}, BOT_TYPE="realtime", QUERY_ENTRYPOINT="query.py")
+    wait_for(lambda: "query up" in run.log(), "the query process")
+    assert run.stop() == 143
+    peek = "import os\ndef main(bot_id, config): print(os.listdir(os.environ['STATE_DIR']))"
+    other = agents({"main.py": peek}, "two", run.bot_id)
+    assert other.wait() == 0
+    assert "['query-ended']" in other.log()
+
+
+def test_a_stop_while_the_store_is_away_ends_at_once_and_says_before_what(agents: Start) -> None:
+    run = agents(None, BOT_TYPE="realtime", MINIO_ENDPOINT="127.0.0.1:9")
+    run.until("waiting_for_storage")
+    assert run.stop() == 143
+    assert run.report()["cause"] == "signal"
+    assert "stopped before" in run.report()["message"]
+    assert run.report()["started_at"] is None
+
+
+def test_a_bot_may_remove_everything_of_the_agents_that_it_can_write(agents: Start) -> None:
+    code = """
+import os, pathlib, shutil
+def main(bot_id, config):
+    pathlib.Path(os.environ["STATE_DIR"], "value").write_text("kept")
+    shutil.rmtree(config["run"])
+    os.unlink(config["cache"])
+    print("removed", flush=True)
+"""
+    place = agents({"main.py": "def main(bot_id, config): pass"})
+    assert place.wait() == 0
+    paths = {"run": str(place.directory / "run"), "cache": str(place.directory / "cache")}
+    run = agents({"main.py": code}, "one", place.bot_id, BOT_CONFIG=json.dumps(paths))
+    assert run.wait() == 0, (run.directory / "agent.err").read_text()
+    assert run.report()["final_sync"] == "ok"
+    peek = "import os\ndef main(bot_id, config): print(os.listdir(os.environ['STATE_DIR']))"
+    other = agents({"main.py": peek}, "two", place.bot_id)
+    assert other.wait() == 0
+    assert "['value']" in other.log()
