@@ -11,8 +11,6 @@ from agent.code import resolves_inside
 from agent.contract import Contract
 from agent.errors import ConfigurationError
 
-COMPILED = frozenset({"rust-stable", "gcc13", "cpp-gcc13", "ghc96"})
-
 
 class InterpreterMissing(ConfigurationError):
     """The runtime's interpreter is not on this machine."""
