@@ -233,7 +233,9 @@ def test_a_failed_run_is_told_with_its_reason(stack: Stack, tmp_path: Path) -> N
     done = stack.run("run", "cmd-fails", "--wait", check=False)
     assert done.returncode == 1
     assert "exited with code 3" in done.stdout + done.stderr
-    until(lambda: "exited with code 3" in stack.run("runs", "cmd-fails").stdout, what="the run in the list")
+    [row] = until(lambda: stack.json("runs", "cmd-fails"), what="the run in the list")
+    assert (row["result"], row["reason"], row["report"]["exit_code"]) == ("failed", "exited with code 3", 3)
+    assert "`durabot logs cmd-fails`" in stack.run("status", "cmd-fails").stdout
 
 
 def test_a_scheduled_bot_s_state_goes_back(stack: Stack, tmp_path: Path) -> None:

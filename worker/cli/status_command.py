@@ -76,7 +76,7 @@ async def describe(settings: Settings, client: Client, bot: str) -> dict[str, An
 
 
 def next_step(found: dict[str, Any]) -> str:
-    """For a bot that does not run; empty when it does what it should."""
+    """For a bot that does not do what it should; empty for any other."""
     bot = found["spec"]["bot_id"]
     if found.get("paused"):
         return f"`durabot schedule resume {bot}` lets it fire again"
@@ -84,6 +84,9 @@ def next_step(found: dict[str, Any]) -> str:
         return f"`durabot logs {bot}` shows what it printed, `durabot restart {bot}` starts it at once"
     if found["phase"] == messages.WAITING_FOR_STORAGE:
         return "it starts by itself when the store is back; `durabot doctor` checks the store"
+    ended = [run for run in found.get("runs", ()) if run["result"] != "running"]
+    if ended and ended[0]["result"] != "success":
+        return f"`durabot logs {bot}` shows what its last run printed, `durabot run {bot}` runs it now"
     return ""
 
 

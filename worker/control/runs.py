@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import SearchAttributeKey
@@ -71,6 +71,7 @@ async def _row(client: Client, run: WorkflowExecution) -> RunRow:
             await handle.result(follow_runs=False)
         except WorkflowFailureError as error:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+            report = _report(error.cause)
     return RunRow(
         workflow_id=run.id,
         run_id=run.run_id,
@@ -81,3 +82,12 @@ async def _row(client: Client, run: WorkflowExecution) -> RunRow:
         ended_at=run.close_time.timestamp() if run.close_time else 0,
         report=report,
     )
+
+
+def _report(cause: BaseException) -> ExitReport | None:
+    """That of a failed run is its failure's detail."""
+    details = cause.details if isinstance(cause, ApplicationError) else ()
+    if not details or not isinstance(details[0], dict):
+        return None
+    known = {field.name for field in fields(ExitReport)}
+    return ExitReport(**{name: value for name, value in details[0].items() if name in known})
