@@ -17,15 +17,14 @@ from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput, N
 from workflows import ids
 
 LONGEST_SHOWN = 80
+# What a call that needs a worker ends with when there is none; the second is that of the client itself.
+LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
 def no_bot(bot_id: str) -> NotFound:
     """What nobody may be called is quoted and cut, so that it stays one line."""
     shown = bot_id if ids.is_bot_id(bot_id) else f"{bot_id[:LONGEST_SHOWN]!r}"
     return NotFound(f"there is no bot {shown}")
-
-# What a call that needs a worker ends with when there is none; the second is that of the client itself.
-LATE = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
 @contextmanager
