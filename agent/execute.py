@@ -59,6 +59,9 @@ class Execution:
         """The exit code of the container, which the report explains."""
         processes.become_init()
         self._status.show("starting")
+        if self._environment.get("BOT_TYPE") == "scheduled":
+            # Soon over: its children share one import. An idle realtime bot's agent stays small instead.
+            import agent.storage  # noqa: F401 - for the children
         plan = self._prepare()
         if plan is None:
             return self._end()
