@@ -166,6 +166,9 @@ class Execution:
         begun = time.monotonic()
         sync: Fork | None = None
         mark, next_sync, changed_at = 0, begun + self._options.sync_interval, 0.0
+        if self._log.is_left():
+            # Why the last run was killed is asked for now.
+            next_sync = begun
         killing_at = 0.0
         while not self._children.ended(self._bot):
             now = time.monotonic()

@@ -54,6 +54,15 @@ class LogFile:
             self._rewrite(thin=True)
         return True
 
+    def is_left(self) -> bool:
+        """Whether a killed run left a log that waits to be shipped."""
+        if not self._options.left_logs:
+            return False
+        try:
+            return bool(os.listdir(self._options.left_logs))  # noqa: PTH208 - pathlib costs memory here
+        except OSError:
+            return False
+
     def presses(self, now: float) -> bool:
         """Whether so much waits that it should be shipped before the next sync."""
         return self.held or (self.size - self.shipped > BACKLOG_BYTES and now >= self._again_at)

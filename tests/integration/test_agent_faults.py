@@ -70,6 +70,23 @@ def test_the_log_of_a_killed_run_is_shipped_by_the_next_one(agents: Start, tmp_p
     assert list(left.iterdir()) == []
 
 
+def test_why_the_last_run_was_killed_is_in_the_store_while_the_next_one_runs(
+    agents: Start, tmp_path: Path
+) -> None:
+    left = tmp_path / "left"
+    (left / "1-killed").mkdir(parents=True)
+    (left / "1-killed" / "bot.log").write_text("its last line\n")
+    run = agents(
+        {"main.py": IDLE},
+        BOT_TYPE="realtime",
+        DURABOT_SYNC_INTERVAL="600",
+        DURABOT_LEFT_LOGS=str(left),
+        DURABOT_RUN_ID="2-next",
+    )
+    wait_for(lambda: "its last line" in run.own_lines(), "the killed run's log")
+    assert run.stop() == 143
+
+
 def test_a_bot_that_starts_processes_without_end_is_stopped_with_its_state_saved(agents: Start) -> None:
     code = """
 import os, pathlib, subprocess, time
