@@ -149,6 +149,8 @@ def test_what_is_wrong_is_named_and_changes_nothing(stack: Stack, realtime: Path
         ("logs nobody -f", "there is no bot nobody"),
         ("state log nobody", "there is no bot nobody"),
         ("state rollback cmd-rt 999", "has no generation 999"),
+        ("schedule backfill cmd-sched --from 2024-02-01 --to 2024-03-01", "has no instant in this span"),
+        ("schedule backfill cmd-sched --from noon --to 2024-03-01", "'noon' is no instant"),
         ("schedule pause cmd-rt", "is a realtime bot"),
         ("runs cmd-rt", "is a realtime bot"),
         ("run cmd-rt", "is a realtime bot"),
@@ -183,7 +185,7 @@ def test_a_piped_list_is_cut_nowhere(stack: Stack, realtime: Path, scheduled: Pa
         ("0 12 13 * 5", "UTC"),
     ],
 )
-def test_our_next_instants_are_those_that_temporal_fires_at(
+def test_the_next_instants_told_are_those_that_temporal_fires_at(
     stack: Stack, tmp_path: Path, schedule: str, timezone: str
 ) -> None:
     bot = write_bot(
@@ -214,8 +216,8 @@ def test_a_schedule_pauses_with_a_note_runs_on_demand_resumes_and_catches_up(
     assert (run["result"], run["report"]["final_sync"]) == ("success", "ok")
     assert stack.json("schedule", "resume", "cmd-sched")["message"].startswith("active")
     assert stack.json("status", "cmd-sched")["phase"] == "Scheduled"
-    span = ("--from", "2023-12-31T00:00", "--to", "2025-06-01T00:00")
-    stack.json("schedule", "backfill", "cmd-sched", *span)
+    span = ("--from", "2024-01-01T00:00", "--to", "2025-01-01T00:00")
+    assert stack.json("schedule", "backfill", "cmd-sched", *span)["message"].startswith("2 instant(s)")
     ended = until(
         lambda: [row for row in stack.json("runs", "cmd-sched") if row["result"] == "success"][2:],
         60,

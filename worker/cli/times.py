@@ -31,5 +31,10 @@ def duration(seconds: float) -> str:
 
 def parse_instant(text: str) -> datetime:
     """ISO 8601; UTC where no zone is given. ValueError otherwise."""
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no instant; one is 2026-01-31T09:00 or 2026-01-31T09:00+01:00"
+        ) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

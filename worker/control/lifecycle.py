@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio.client import (
     Client,
@@ -18,14 +18,17 @@ from temporalio.client import (
 )
 
 from activities.bot_spec import REALTIME
-from activities.errors import Conflict, ControlPlaneUnavailable
+from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput
 from worker.control import runs
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
+from worker.control.schedule_instants import next_instants
 from workflows import messages, policies
 from workflows.messages import BotStatus, Empty, Rollback
 
 POLL_S = 0.1
+# So many actions a schedule keeps waiting; the server drops what is more.
+LARGEST_BACKFILL = 1000
 TRIGGER_ANSWER_S = 15.0
 
 
@@ -122,13 +125,23 @@ class Lifecycle:
         return Done(bot_id=bot_id, message=f"active: {note}")
 
     async def backfill(self, bot_id: str, begin: datetime, end: datetime) -> Done:
-        """Run the instants of this span one after the other."""
+        """Run the instants of this span, both ends included, one after the other."""
         await self._directory.scheduled(bot_id)
+        # Temporal leaves the begin of a span out.
+        begin -= timedelta(milliseconds=1)
+        found = await next_instants(self._client, bot_id, "UTC", begin, LARGEST_BACKFILL + 1)
+        count = sum(instant <= end for instant in found)
+        if count > LARGEST_BACKFILL:
+            raise InvalidInput(
+                f"{bot_id} has more than {LARGEST_BACKFILL} instants in this span, the most that "
+                f"Temporal keeps waiting; the first {LARGEST_BACKFILL} end at {found[-2].isoformat()}"
+            )
+        if not count:
+            raise InvalidInput(f"{bot_id} has no instant in this span")
         span = ScheduleBackfill(start_at=begin, end_at=end, overlap=ScheduleOverlapPolicy.BUFFER_ALL)
         with temporal_calls(bot_id):
             await self._directory.schedule(bot_id).backfill(span)
-        message = f"the instants from {begin.isoformat()} to {end.isoformat()} will run"
-        return Done(bot_id=bot_id, message=message)
+        return Done(bot_id=bot_id, message=f"{count} instant(s) will run one after the other")
 
     async def _update(self, bot_id: str, name: str) -> BotStatus:
         with temporal_calls(bot_id):
