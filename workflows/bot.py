@@ -154,11 +154,8 @@ class BotWorkflow:
         self._settled += 1
 
     def _stopped_message(self) -> str:
-        if self._last_exit is not None and self._last_exit.final_sync == "failed":
-            return (
-                f"stopped, but its last state did not reach the store: generation "
-                f"{self._last_exit.generation_after} is the newest there"
-            )
+        if self._last_exit is not None and (unsaved := outcome.unsaved(self._last_exit)):
+            return f"stopped, but {unsaved}"
         if self._starts == 0 and self._spec.config.get("enabled") is False:
             return "never started, because its configuration has enabled: false"
         return "stopped by an operator; `durabot start` starts it"

@@ -66,3 +66,18 @@ def account(report: ExitReport) -> str:
 def clock(instant: float) -> str:
     """Unix seconds as a person reads them."""
     return f"{datetime.fromtimestamp(instant, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def unsaved(report: ExitReport) -> str:
+    """What an operator has to know of the state that a bot left; empty when it is in the store, and when no
+    user code ran."""
+    if report.final_sync == "failed":
+        return (
+            f"its last state did not reach the store: generation {report.generation_after} is the last there"
+        )
+    if report.final_sync == "unknown" and report.started_at > 0:
+        return (
+            f"it is not known whether its last state reached the store ({reason(report)}); "
+            "its next start saves what its host still has"
+        )
+    return ""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.messages import ExitReport
-from workflows.outcome import HOPELESS, judge, reason
+from workflows.outcome import HOPELESS, judge, reason, unsaved
 
 
 def report(**fields: Any) -> ExitReport:
@@ -69,3 +69,20 @@ def test_what_cannot_change_is_not_tried_again(cause: str) -> None:
 )
 def test_reason(fields: dict[str, Any], text: str) -> None:
     assert reason(report(**fields)) == text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, ""),
+        ({"final_sync": "skipped"}, ""),
+        ({"final_sync": "failed", "generation_after": 7}, "generation 7 is the last there"),
+        # Killed from outside: nobody can say that the state was saved.
+        ({"cause": "killed", "final_sync": "unknown", "message": "by signal 9"}, "not known whether"),
+        ({"cause": "lost", "final_sync": "unknown", "started_at": 0.0}, ""),
+    ],
+)
+def test_a_state_that_may_be_lost_is_told(fields: dict[str, Any], words: str) -> None:
+    found = unsaved(report(**fields))
+    assert words in found
+    assert bool(found) == bool(words)
