@@ -97,7 +97,7 @@ def _take(
                 nodes.append(Node(path=path, kind="l", mode=0o777, mtime_ns=0, target=target))
         elif (known := previous.get(path)) and known.kind == "f" and stats.get(path) == key_of(status):
             kept[path] = key_of(status)
-            nodes.append(replace(known, mode=mode))
+            nodes.append(known if known.mode == mode else replace(known, mode=mode))
         else:
             started = time.time_ns()
             try:

@@ -143,14 +143,15 @@ class StateLog:
         """
         mine = self._mine(epoch)
         nodes = self._nodes(mine.tree)
+        before = {node.path: node for node in nodes}
         packs = PackWriter(self._store, self._bucket, self._bot_id, chunks_of(nodes))
-        taken = snapshot.take(
-            self._state_dir, {node.path: node for node in nodes}, mine.stats, packs, self._max_bytes
-        )
+        taken = snapshot.take(self._state_dir, before, mine.stats, packs, self._max_bytes)
         uploaded = packs.uploaded_bytes
-        data = tree.encode(taken.nodes)
-        reference = hashlib.sha256(data).hexdigest() if taken.nodes else ""
-        changed = reference != mine.tree
+        # Compared before it is encoded, which takes longer than the comparison, and could differ for nothing
+        # where another compressor writes the same tree in other bytes.
+        changed = {node.path: node for node in taken.nodes} != before
+        data = tree.encode(taken.nodes) if changed else b""
+        reference = mine.tree if not changed else hashlib.sha256(data).hexdigest() if taken.nodes else ""
         entry = None
         if changed:
             if reference:
