@@ -181,8 +181,6 @@ def test_a_piped_list_is_cut_nowhere(stack: Stack, realtime: Path, scheduled: Pa
     [
         ("30 9 * * 1-5", "America/New_York"),
         ("*/20 30 2 * * *", "Europe/Berlin"),
-        ("@monthly", "Asia/Kolkata"),
-        ("0 12 13 * 5", "UTC"),
     ],
 )
 def test_the_next_instants_told_are_those_that_temporal_fires_at(
