@@ -52,7 +52,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     backend = make_backend(settings)
     log.info("host %s: %s", settings.host_name, backend.isolation())
     checking = asyncio.create_task(_check_storage(settings))
-    client = await connect_patiently(settings.temporal_address_in_use, settings.temporal_namespace)
+    client = await _connected(settings, stop)
+    if client is None:
+        checking.cancel()
+        if settings.stop_bots_with_worker:
+            # Their ends are told by the next worker.
+            await _stop_containers(backend)
+        return
     await register_search_attributes(client)
     control, host = _workers(settings, client, backend)
     watcher = FleetWatcher(backend, client, settings.host_name)
@@ -64,7 +70,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 _tell_ready()
                 log.info("worker of host %s is ready", settings.host_name)
                 await _until_stopped_or_broken(stop, watching, checking)
-            if settings.stop_bots_with_worker and not watching.done():
+            if stop.is_set() and settings.stop_bots_with_worker and not watching.done():
                 # Nothing is polled any more, so what the workflows start now waits for the next worker.
                 await watcher.stop_all()
         finally:
@@ -75,6 +81,24 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             await backend.close()
     for task in broken:
         await task
+
+
+async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
+    """None when it was to stop before a Temporal server had answered."""
+    address, namespace = settings.temporal_address_in_use, settings.temporal_namespace
+    connecting = asyncio.create_task(connect_patiently(address, namespace))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if connecting.done():
+        return await connecting
+    connecting.cancel()
+    return None
+
+
+async def _stop_containers(backend: ContainerBackend) -> None:
+    running = [state.name for state in await backend.list() if state.phase == "running"]
+    await asyncio.gather(*(backend.stop(name) for name in running))
 
 
 async def _until_stopped_or_broken(
