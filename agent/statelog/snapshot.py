@@ -8,7 +8,7 @@ import posixpath
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,21 +58,39 @@ def take(
     listed and then gone may have got another name that the list does not have: then all is looked at again.
     """
     for _ in range(READ_ATTEMPTS - 1):
-        taken, vanished = _take(root, previous, stats, packs, max_bytes)
+        taken, vanished = _opened(root, previous, stats, packs, max_bytes)
         if not vanished:
             break
     else:
         # A bot that makes and removes files all the time: what is there now is a state like any other.
-        taken, _ = _take(root, previous, stats, packs, max_bytes)
+        taken, _ = _opened(root, previous, stats, packs, max_bytes)
     return taken
 
 
-def _take(
+def _opened(
     root: Path, previous: Mapping[str, Node], stats: Mapping[str, Stat], packs: PackWriter, max_bytes: int
 ) -> tuple[Snapshot, bool]:
-    """Also whether something was gone before it could be read."""
+    """Directories that the bot closed to itself are open meanwhile: nothing in them could be reached."""
+    closed: list[tuple[Path, int]] = []
+    try:
+        return _take(root, previous, stats, packs, max_bytes, closed)
+    finally:
+        for path, mode in reversed(closed):
+            with suppress(FileNotFoundError):
+                path.chmod(mode)
+
+
+def _take(
+    root: Path,
+    previous: Mapping[str, Node],
+    stats: Mapping[str, Stat],
+    packs: PackWriter,
+    max_bytes: int,
+    closed: list[tuple[Path, int]],
+) -> tuple[Snapshot, bool]:
+    """Also whether something was gone before it could be read. ``closed`` gets what is to be closed again."""
     vanished = False
-    found = list(_scan(root))
+    found = list(_scan(root, closed))
     total = sum(status.st_size for _, status in found if stat.S_ISREG(status.st_mode))
     if total > max_bytes:
         raise StateTooLarge(
@@ -128,7 +146,7 @@ def stays_inside(path: str, target: str) -> bool:
     return end != ".." and not end.startswith("../")
 
 
-def _scan(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _scan(root: Path, closed: list[tuple[Path, int]]) -> Iterator[tuple[str, os.stat_result]]:
     """Every entry that can be kept, parents first; not recursive, for a tree may be deeper than our stack."""
     waiting = [""]
     while waiting:
@@ -148,6 +166,12 @@ def _scan(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 yield path, status
+                mode = stat.S_IMODE(status.st_mode)
+                if mode & 0o700 != 0o700:
+                    # Where this fails, the reading will say so.
+                    with suppress(OSError):
+                        (root / path).chmod(mode | 0o700)
+                        closed.append((root / path, mode))
                 waiting.append(path)
             elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
                 yield path, status
