@@ -10,6 +10,7 @@ import os
 import sys
 import time
 
+from agent.no_wait import no_wait
 from agent.options import Options
 from agent.posix_signals import signal
 from agent.status import log_record, replace_file
@@ -43,7 +44,7 @@ class LogFile:
             return False
         self.size = size
         try:
-            with open(self._index, "a") as file:  # noqa: PTH123 - likewise
+            with open(self._index, "a", opener=no_wait) as file:
                 file.write(f"{size} {time.time():.3f}\n")
                 length = file.tell()
         except OSError as error:
@@ -96,7 +97,7 @@ class LogFile:
 
     def _rewrite(self, *, thin: bool) -> None:
         try:
-            with open(self._index) as file:  # noqa: PTH123 - pathlib costs memory here
+            with open(self._index, opener=no_wait) as file:
                 lines = file.readlines()
         except FileNotFoundError:
             return

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent import clear_directory
 from agent.errors import PreconditionFailed, StoreUnavailable
+from agent.no_wait import anew, no_wait
 from agent.object_store import ObjectStore
 from agent.options import Options
 from agent.status import log_record
@@ -34,7 +35,7 @@ class Progress:
         self.offset = 0
         self.segment = 0
         try:
-            known = json.loads(self._path.read_text())
+            known = json.loads(_text(str(self._path)))
             # Another run's lines in this file were shipped by it.
             self.offset = int(known["offset"])
             if known["run_id"] == options.run_id:
@@ -47,7 +48,8 @@ class Progress:
         """After the segment is in the store."""
         known = {"run_id": self._run_id, "offset": self.offset, "segment": self.segment}
         scratch = self._path.with_suffix(".new")
-        scratch.write_text(json.dumps(known))
+        with open(scratch, "w", opener=anew) as file:
+            file.write(json.dumps(known))
         scratch.replace(self._path)
 
 
@@ -58,7 +60,7 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
     progress = Progress(options)
     instants = Instants(options)
     lines = 0
-    with open(options.log_file, "rb") as file:  # noqa: PTH123 - one way for all files here
+    with open(options.log_file, "rb", opener=no_wait) as file:
         while True:
             file.seek(progress.offset)
             block = file.read(SEGMENT_BYTES)
@@ -165,7 +167,7 @@ class Instants:
     def __init__(self, options: Options) -> None:
         self._marks: list[tuple[int, float]] = []
         try:
-            text = Path(options.log_file + ".index").read_text()
+            text = _text(options.log_file + ".index")
         except FileNotFoundError:
             text = ""
         for line in text.splitlines():
@@ -180,6 +182,11 @@ class Instants:
         while self._next < len(self._marks) and self._marks[self._next][0] <= offset:
             self._next += 1
         return self._marks[self._next][1] if self._next < len(self._marks) else self._now
+
+
+def _text(path: str) -> str:
+    with open(path, opener=no_wait) as file:
+        return file.read()
 
 
 def _drop_overflow(descriptor: int, options: Options, progress: Progress) -> None:

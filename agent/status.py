@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from agent.no_wait import anew
 from agent.options import Options
 from agent.tiny_json import encode
 
@@ -55,9 +56,10 @@ class Status:
 def replace_file(path: str, text: str) -> None:
     """A full disk must not take the bot down with it: told on stderr, and gone on."""
     try:
-        with open(path + ".new", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib costs memory here
+        scratch = path + ".new"
+        with open(scratch, "w", encoding="ascii", opener=anew) as file:
             file.write(text)
-        os.rename(path + ".new", path)  # noqa: PTH104 - pathlib costs memory here
+        os.rename(scratch, path)  # noqa: PTH104 - pathlib costs memory here
     except OSError as error:
         print(f"agent: cannot write {path}: {error}", file=sys.stderr, flush=True)
 
