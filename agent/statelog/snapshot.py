@@ -94,7 +94,7 @@ def _take(
     total = sum(status.st_size for _, status in found if stat.S_ISREG(status.st_mode))
     if total > max_bytes:
         raise StateTooLarge(
-            f"the state holds {_megabytes(total)}, over its limit of {_megabytes(max_bytes)} (max_state_mb): "
+            f"the state holds {total} bytes, over its limit of {max_bytes / 2**20:g} MiB (max_state_mb): "
             f"nothing was saved, and what was saved before stays"
         )
     nodes: list[Node] = []
@@ -132,10 +132,6 @@ def _take(
     for index, digests in pending:
         nodes[index] = replace(nodes[index], chunks=tuple(packs.place(digest) for digest in digests))
     return Snapshot(nodes, total, kept), vanished
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 2**20:.2f} MiB"
 
 
 def stays_inside(path: str, target: str) -> bool:

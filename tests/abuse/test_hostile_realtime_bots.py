@@ -228,7 +228,7 @@ def test_a_state_over_its_limit_is_told_and_the_last_good_one_stays(
 
     status = until(failing, SLOW, "the failed sync in its status")
     assert status["phase"] == "Running"
-    assert "over its limit of 1.00 MiB (max_state_mb)" in status["message"]
+    assert "over its limit of 1 MiB (max_state_mb)" in status["message"]
     assert status["agent"]["last_sync"]["ok"] is False
     assert any("over its limit" in line and '"ERROR"' in line for line in lines_of(told, "fat"))
     assert all(entry["size"] <= 1 << 20 for entry in told("state", "log", "fat"))
