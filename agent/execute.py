@@ -273,6 +273,7 @@ class Execution:
             self._mark_done()
         if not self._syncs:
             return
+        self._log.tell_holds()
         self._log.note()
         if self._report["cause"] == "fenced":
             self._ship_last_words(deadline)

@@ -33,6 +33,7 @@ class LogFile:
         self.size = 0
         self.shipped = 0
         self.held = False
+        self._untold = False
 
     def note(self) -> bool:
         """Whether it grew. Leaves a mark of when: plain lines have no other clock."""
@@ -84,10 +85,28 @@ class LogFile:
         """Stop or continue the bot's processes, as what waits is over the limit or not."""
         full = self.size - self.shipped > self._options.log_max_bytes
         if full and not self.held:
-            log_record(self._options, "WARNING", "the bot prints faster than its log can be stored: it waits")
-            self.held = _send(session, signal.SIGSTOP)
-        elif not full:
+            self.held = self._untold = _send(session, signal.SIGSTOP)
+            return
+        # A turn later the bot stands still, so no line of its own is cut by ours.
+        if self._untold and self._ends_a_line():
+            self.tell_holds()
+        if not full:
             self.release(session)
+
+    def tell_holds(self) -> None:
+        """That the bot was held, if that was not told yet: it may never have stood at a line's end."""
+        if self._untold:
+            self._untold = False
+            text = "the bot printed faster than its log can be stored: it waited"
+            log_record(self._options, "WARNING", text)
+
+    def _ends_a_line(self) -> bool:
+        try:
+            with open(self._options.log_file, "rb", opener=no_wait) as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1) == b"\n"
+        except OSError:
+            return False
 
     def release(self, session: int) -> None:
         """Let the bot's processes run, if they were stopped."""
