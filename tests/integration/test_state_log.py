@@ -267,11 +267,11 @@ def test_a_stale_directory_gives_way_to_a_later_epoch(open_log: OpenLog, bot_id:
 def test_over_the_limit_fails_and_the_last_good_generation_stays(
     open_log: OpenLog, bot_id: str, tmp_path: Path
 ) -> None:
-    log = open_log(bot_id, tmp_path, max_bytes=1000)
+    log = open_log(bot_id, tmp_path, max_bytes=2 << 20)
     log.start()
-    (tmp_path / "state" / "ok").write_bytes(b"x" * 900)
+    (tmp_path / "state" / "ok").write_bytes(bytes(3 << 19))
     log.commit()
-    (tmp_path / "state" / "more").write_bytes(b"x" * 900)
+    (tmp_path / "state" / "more").write_bytes(bytes(3 << 19))
     with pytest.raises(StateTooLarge, match="over its limit"):
         log.commit()
     open_log(bot_id, tmp_path / "look").restore_only()
