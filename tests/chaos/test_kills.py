@@ -46,7 +46,10 @@ def bots(fleet: Fleet) -> Iterator[Fleet]:
         *(fleet.write(name) for name in LEAVERS),
         fleet.write("clock", kind="scheduled", schedule="* * * * * *", work=0.2),
         fleet.write("asked", kind="scheduled", schedule=NEVER, query=True),
+        fleet.write("marathon", kind="scheduled", schedule=NEVER),
     )
+    fleet.operator.ask(lambda client: Lifecycle(client).trigger("marathon"))
+    until(lambda: fleet.witness.living("marathon"), what="the long run")
     yield fleet
     fleet.operator.ask(lambda client: Lifecycle(client).stop("clock"))
 
@@ -105,6 +108,7 @@ def test_no_start_no_exit_and_no_state_is_lost(bots: Fleet, hands: ThreadPoolExe
         until(lambda name=name: bots.starts(name) > before[name], what=f"{name} itself")  # type: ignore[misc]
         assert bots.starts(name) == before[name] + 1, name
     assert witness.living("runner") is running
+    assert witness.living("marathon") is witness.lives("marathon")[0]
     # For some seconds a server that is back tells of what it has, but cannot read it yet.
     assert until(lambda: _state_log(bots, "runner"), HEAL_S, "the state log")[: len(log)] == log
     assert bots.starts("stopper") == before["stopper"]
@@ -133,6 +137,19 @@ def test_state_went_from_each_start_to_the_next(bots: Fleet) -> None:
         assert [life.hello["starts"] for life in lives] == list(range(1, len(lives) + 1)), name
     terms = [life.hello["last"] for life in bots.witness.lives("stopper")[1:]]
     assert terms == [f"term of start {number}" for number in range(1, len(terms) + 1)]
+
+
+def test_a_run_that_outlived_every_kill_ends_with_its_own_exit_code(bots: Fleet) -> None:
+    running = until(lambda: bots.witness.living("marathon"))
+    running.tell("exit 5")
+
+    def ended() -> list[RunRow]:
+        rows = bots.operator.ask(lambda client: list_runs(client, "marathon", 10))
+        return rows if all(row.ended_at for row in rows) else []
+
+    [row] = until(ended, HEAL_S, "its end")
+    assert (row.result, row.reason) == ("failed", "exited with code 5")
+    assert bots.starts("marathon") == 1
 
 
 def test_each_instant_has_its_run_or_its_skip(bots: Fleet) -> None:
