@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -24,8 +25,7 @@ class Series:
 
     def percentile(self, share: float) -> float:
         """By the nearest rank, so it is a sample that was seen; of few samples p99 is the largest."""
-        ordered = sorted(self.values)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return sorted(self.values)[max(0, math.ceil(share * len(self.values)) - 1)]
 
     @property
     def p50(self) -> float:

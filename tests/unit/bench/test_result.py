@@ -1,0 +1,66 @@
+"""Percentiles, goals and what is written; a wrong one would make every number wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bench.__main__ import QUESTIONS, main
+from bench.result import Goal, Result, Series
+from bench.strip_chart import draw
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("values", "p50", "p99"),
+    [
+        ([7], 7, 7),
+        ([4, 1, 3, 2], 2, 4),
+        (list(range(1, 101)), 50, 99),
+        (list(range(1, 41)), 20, 40),
+    ],
+)
+def test_percentiles_are_samples_by_nearest_rank(values: list[float], p50: float, p99: float) -> None:
+    series = Series(name="x", values=values)
+    assert (series.p50, series.p99) == (p50, p99)
+
+
+def result() -> Result:
+    return Result(
+        question="How <fast>?",
+        unit="ms",
+        series=[Series(name="ours", values=[20, 0, 900]), Series(name="least", values=[1.5], floor=True)],
+        goals=[Goal(what="p50", value=20, limit=20, unit="ms"), Goal(what="x", value=3, limit=2, unit="%")],
+        facts={"steps": {"first": 1.23456}},
+    )
+
+
+def test_a_result_keeps_every_sample_and_says_which_goals_are_missed(tmp_path: Path) -> None:
+    result().write(tmp_path / "r.json")
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert [series["values"] for series in found["series"]] == [[20, 0, 900], [1.5]]
+    assert [goal["reached"] for goal in found["goals"]] == [True, False]
+    assert found["facts"] == {"steps": {"first": 1.235}}
+    assert found["machine"]["cores"] >= 1
+
+
+def test_a_picture_has_a_dot_for_each_sample_and_a_line_for_each_goal_of_its_unit() -> None:
+    picture = ElementTree.fromstring(draw(result()))
+    tags = [element.tag.rpartition("}")[2] for element in picture.iter()]
+    assert tags.count("circle") == 4
+    assert sum("stroke-dasharray" in element.attrib for element in picture.iter()) == 1
+    for element in picture.iter():
+        assert 0 <= float(element.get("cx", "0")) <= float(picture.attrib["width"])
+
+
+def test_every_question_is_described_and_an_unknown_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    described = (ROOT / "bench" / "README.md").read_text()
+    for name in QUESTIONS:
+        assert (ROOT / "bench" / f"{name}.py").is_file()
+        assert f"`{name}`" in described
+    assert main(["no-such"]) == 2
+    assert "no-such" in capsys.readouterr().err
