@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 STICKY_TIMEOUT = timedelta(seconds=1)
 ACTIVITY_GRACE = timedelta(seconds=2)
 PROBE_PAUSE_S = 1.0
+OPEN_FILES = 65536
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -183,6 +185,14 @@ async def _announce_host(settings: Settings, client: Client) -> None:
         log.warning("host %s could not be announced: %s", settings.host_name, error)
 
 
+def _allow_open_files() -> None:
+    """One descriptor watches each container: the usual limit of 1,024 would be the number of bots."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Entry of the process: SIGTERM and SIGINT end it cleanly."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -194,6 +204,7 @@ def main() -> None:
             loop.add_signal_handler(number, stop.set)
         await run(Settings(), stop)
 
+    _allow_open_files()
     run_to_end(lambda: asyncio.run(serve()))
 
 
