@@ -52,6 +52,8 @@ def _measure(scratch: Path, server: S3Server) -> Result:
         "1 % of the large file in ten places": _change(environment, lambda: _overwrite(state, 10)),
         "1 % appended to the large file": _change(environment, lambda: _append(state)),
     }
+    # No goal: chunks of a fixed size move with what is inserted before them (docs/decisions/fixed-chunks.md).
+    inserted = _change(environment, lambda: _insert(state))
     cpu = Series(name="unchanged: CPU of a sync", values=[sync.cpu_ms for sync in unchanged])
     wall = Series(name="unchanged: time of a sync", values=[sync.wall_ms for sync in unchanged])
     share = {name: sync.uploaded / size * 100 for name, sync in changed.items()}
@@ -77,6 +79,11 @@ def _measure(scratch: Path, server: S3Server) -> Result:
             "changed": {
                 name: {"cpu_ms": sync.cpu_ms, "wall_ms": sync.wall_ms, "uploaded": sync.uploaded}
                 for name, sync in changed.items()
+            },
+            "1 % inserted in the middle of the large file": {
+                "cpu_ms": inserted.cpu_ms,
+                "wall_ms": inserted.wall_ms,
+                "uploaded_percent": inserted.uploaded / size * 100,
             },
         },
     )
@@ -148,6 +155,14 @@ def _overwrite(state: Path, places: int) -> None:
 def _append(state: Path) -> None:
     with (state / "large.bin").open("ab") as file:
         file.write(os.urandom(STATE_MIB * MIB // 100))
+
+
+def _insert(state: Path) -> None:
+    path = state / "large.bin"
+    data = path.read_bytes()
+    middle = len(data) // 2
+    # Not by a multiple of a chunk's size, which would move whole chunks to whole chunks.
+    path.write_bytes(data[:middle] + os.urandom(STATE_MIB * MIB // 100 + 1) + data[middle:])
 
 
 def _environment(scratch: Path, server: S3Server) -> dict[str, str]:
