@@ -14,6 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
+from bench import summary
 from bench.result import Result
 from bench.strip_chart import draw
 
@@ -53,6 +54,7 @@ def main(names: list[str]) -> int:
         RESULTS.mkdir(exist_ok=True)
         result.write(RESULTS / f"{name}.json")
         (RESULTS / f"{name}.svg").write_text(draw(result))
+        summary.write(RESULTS, QUESTIONS)
         show(name, result, time.monotonic() - begun)
     if failed:
         print(f"not measured: {', '.join(failed)}", file=sys.stderr)

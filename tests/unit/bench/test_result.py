@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bench import summary
 from bench.__main__ import QUESTIONS, main
 from bench.result import Goal, Result, Series
 from bench.strip_chart import draw
@@ -46,6 +47,16 @@ def test_a_result_keeps_every_sample_and_says_which_goals_are_missed(tmp_path: P
     assert [goal["reached"] for goal in found["goals"]] == [True, False]
     assert found["facts"] == {"steps": {"first": 1.235}}
     assert found["machine"]["cores"] >= 1
+
+
+def test_the_table_has_what_was_measured_and_nothing_else(tmp_path: Path) -> None:
+    result().write(tmp_path / "first.json")
+    summary.write(tmp_path, ["absent", "first"])
+    text = (tmp_path / "README.md").read_text()
+    assert "| p50 | first | 20 ms | 20 | reached |" in text
+    assert "| x | first | 3 % | 2 | **missed** |" in text
+    assert "| least (floor) | first | ms | 1.5 | 1.5 | 1 |" in text
+    assert "first.svg" in text and "absent" not in text
 
 
 def test_a_picture_has_a_dot_for_each_sample_and_a_line_for_each_goal_of_its_unit() -> None:
