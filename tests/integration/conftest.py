@@ -11,13 +11,12 @@ from uuid import uuid4
 import pytest
 
 from tests.support.agent_run import AgentRun, Start
-from tests.support.flow_host import FlowHost
+from tests.support.flow_host import FlowHost, Play
 from tests.support.s3_server import S3Server
 from tests.support.temporal_server import TemporalServer
 from worker.temporal import connect
 
 Scenario = Callable[[FlowHost], Awaitable[None]]
-Play = Callable[..., None]
 
 
 @pytest.fixture
@@ -57,3 +56,14 @@ def agents(s3_server: S3Server, tmp_path: Path) -> Iterator[Start]:
     yield start
     for run in started:
         run.end()
+
+
+@pytest.fixture
+def own_s3(tmp_path: Path) -> Iterator[S3Server]:
+    """A store of the test's own, which it may kill and start again."""
+    server = S3Server(tmp_path / "own-s3")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()

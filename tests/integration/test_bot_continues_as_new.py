@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHandle
 
-from tests.support.flow_host import EXITED_1, FlowHost, eventually, in_phase, status_of, true_of, update
+from tests.support.flow_host import EXITED_1, FlowHost, Play, eventually, in_phase, status_of, true_of, update
 from workflows import messages, restart
 from workflows.messages import BotStatus, Configure, Rollback
-
-Play = Callable[..., None]
 
 
 async def fill(bot: WorkflowHandle[Any, BotStatus], host: FlowHost) -> None:

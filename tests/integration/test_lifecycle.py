@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from activities.errors import Conflict
-from tests.support.flow_host import FlowHost, true_of
+from tests.support.flow_host import FlowHost, Play, true_of
 from worker.control.lifecycle import Lifecycle
 from worker.control.schedule_spec import schedule_of
 from workflows import messages, policies
-
-Play = Callable[..., None]
 
 
 async def scheduled(host: FlowHost) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,11 +13,10 @@ from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError
 
 from activities.messages import ExitReport, QueryCall, QueryResult
-from tests.support.flow_host import EXITED_0, FlowHost, eventually, true_of
+from tests.support.flow_host import EXITED_0, FlowHost, Play, eventually, true_of
 from workflows import attributes, messages, policies
 from workflows.messages import HostInput, QueryInput
 
-Play = Callable[..., None]
 ANSWERED = replace(EXITED_0, query_result=json.dumps({"status": "ok", "data": [1]}))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,11 +12,10 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.bot_spec import BotSpec
 from activities.messages import ExitReport
-from tests.support.flow_host import EXITED_0, EXITED_1, STOPPED_WELL, FlowHost, status_of, true_of
+from tests.support.flow_host import EXITED_0, EXITED_1, STOPPED_WELL, FlowHost, Play, status_of, true_of
 from workflows import attributes, messages, policies
 from workflows.messages import RunInput, RunResult
 
-Play = Callable[..., None]
 Run = WorkflowHandle[Any, RunResult]
 LOST_BEFORE_START = ExitReport(cause="lost", message="the container ended without a trace")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,11 +10,10 @@ import pytest
 
 from activities.bot_spec import BotSpec
 from activities.errors import NotFound
-from tests.support.flow_host import FlowHost
+from tests.support.flow_host import FlowHost, Play
 from worker.control.schedule_instants import next_instants
 from worker.control.schedule_spec import schedule_of
 
-Play = Callable[..., None]
 CASES = [
     ("* * * * *", "UTC", "2027-01-01T00:00:00.5", ["01-01T00:01:00", "01-01T00:02:00", "01-01T00:03:00"]),
     ("*/20 * * * * *", "UTC", "2027-01-01T00:00:00.5", ["01-01T00:00:20", "01-01T00:00:40"]),

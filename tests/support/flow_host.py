@@ -46,6 +46,12 @@ WORKFLOWS = [BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow]
 STOPPED_WELL = ExitReport(exit_code=143, cause="signal", final_sync="ok", started_at=1, finished_at=2)
 EXITED_1 = ExitReport(exit_code=1, cause="exited", final_sync="ok", started_at=1, finished_at=2)
 EXITED_0 = replace(EXITED_1, exit_code=0)
+# What the fixture ``play`` gives.
+Play = Callable[..., None]
+
+
+def without_ids(report: ExitReport | None) -> ExitReport | None:
+    return report and replace(report, run_id="", container="")
 
 
 @dataclass(slots=True)

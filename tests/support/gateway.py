@@ -7,14 +7,16 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from activities.messages import QueryResult
 from worker.gateway.app import build_app
 
+T = TypeVar("T")
 Answer = Callable[[], Awaitable[QueryResult]]
+GOOD = b'{"bot_id": "b", "query_path": "/p"}'
 
 
 async def fine() -> QueryResult:
@@ -112,6 +114,40 @@ async def gateway(answer: Answer = fine, **caps: Any) -> AsyncIterator[Gateway]:
         yield Gateway(queries=queries, port=runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def run(work: Callable[[Gateway], Awaitable[T]], answer: Answer = fine, **caps: Any) -> T:
+    """What ``work`` finds at a gateway of its own."""
+
+    async def inner() -> T:
+        async with gateway(answer, **caps) as served, asyncio.timeout(30):
+            return await work(served)
+
+    return asyncio.run(inner())
+
+
+def one(body: bytes, answer: Answer = fine, *, method: str = "POST", path: str = "/query") -> Reply:
+    """The reply to a single request."""
+    return run(lambda served: served.ask(body, method=method, path=path), answer)
+
+
+def body(**fields: Any) -> bytes:
+    """A good query with ``fields`` changed or added."""
+    return json.dumps({"bot_id": "b", "query_path": "/p", **fields}).encode()
+
+
+def fails(error: BaseException) -> Answer:
+    async def answer() -> QueryResult:
+        raise error
+
+    return answer
+
+
+def returns(**fields: Any) -> Answer:
+    async def answer() -> QueryResult:
+        return QueryResult(**fields)
+
+    return answer
 
 
 def _not_json(name: str) -> None:

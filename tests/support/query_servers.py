@@ -110,6 +110,14 @@ def head(*lines: str, status: str = "200 OK", version: str = "HTTP/1.1", end: st
     return end.join([f"{version} {status}", *lines, "", ""]).encode("latin-1")
 
 
+CHUNKED_HEAD = head("Transfer-Encoding: chunked")
+
+
+def chunked(*chunks: bytes, end: bytes = b"\r\n") -> bytes:
+    parts = [b"%x" % len(chunk) + end + chunk + end for chunk in (*chunks, b"")]
+    return b"".join(parts)
+
+
 def json_bytes(answer: object) -> bytes:
     """UTF-8, not escaped, so that bytes and characters differ where a text has others than ASCII."""
     return json.dumps(answer, ensure_ascii=False).encode()
