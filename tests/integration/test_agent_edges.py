@@ -220,11 +220,10 @@ def main(bot_id, config):
     assert [line for line in run.shipped() if "faster than its log" in line.get("message", "")]
 
 
-def test_a_store_that_is_away_neither_stops_the_bot_nor_fills_the_disk(agents: Start, tmp_path: Path) -> None:
-    server = S3Server(tmp_path / "own-s3")
-    server.start()
-    try:
-        code = """
+def test_a_store_that_is_away_neither_stops_the_bot_nor_fills_the_disk(
+    agents: Start, own_s3: S3Server
+) -> None:
+    code = """
 import os, pathlib, time
 def main(bot_id, config):
     print("pid", os.getpid())
@@ -234,21 +233,19 @@ def main(bot_id, config):
         print("line", number, "y" * 1000)
     print("all printed")
 """
-        run = agents({"main.py": code}, DURABOT_LOG_MAX_BYTES="1000000", DURABOT_SYNC_BUDGET="60", s3=server)
-        bot_pid(run)
-        server.kill()
-        (run.directory / "bot" / run.bot_id).touch()
-        wait_for(lambda: run.status().get("phase") == "final_sync", "the bot's own end")
-        server.start()
-        assert run.wait() == 0
-        lines = run.own_lines()
-        assert lines[-1] == "all printed"
-        dropped = [line for line in run.shipped() if "log were dropped" in line.get("message", "")]
-        kept = [int(line.split()[1]) for line in lines if line.startswith("line")]
-        assert kept == list(range(8000 - len(kept), 8000))
-        assert len(kept) == 8000 or dropped
-    finally:
-        server.kill()
+    run = agents({"main.py": code}, DURABOT_LOG_MAX_BYTES="1000000", DURABOT_SYNC_BUDGET="60", s3=own_s3)
+    bot_pid(run)
+    own_s3.kill()
+    (run.directory / "bot" / run.bot_id).touch()
+    wait_for(lambda: run.status().get("phase") == "final_sync", "the bot's own end")
+    own_s3.start()
+    assert run.wait() == 0
+    lines = run.own_lines()
+    assert lines[-1] == "all printed"
+    dropped = [line for line in run.shipped() if "log were dropped" in line.get("message", "")]
+    kept = [int(line.split()[1]) for line in lines if line.startswith("line")]
+    assert kept == list(range(8000 - len(kept), 8000))
+    assert len(kept) == 8000 or dropped
 
 
 def test_the_query_process_is_told_ready_when_its_port_accepts(agents: Start) -> None:

@@ -203,37 +203,27 @@ def test_the_later_of_two_agents_fences_the_first(agents: Start) -> None:
     assert second.report()["final_sync"] == "ok"
 
 
-def test_a_bot_waits_for_its_storage_and_starts_when_it_is_back(agents: Start, tmp_path: Path) -> None:
-    server = S3Server(tmp_path / "own-s3")
-    server.start()
-    try:
-        seed = agents({"main.py": COUNTER}, s3=server)
-        assert seed.wait() == 0
-        server.kill()
-        run = agents(None, "two", seed.bot_id, s3=server)
-        run.until("waiting_for_storage")
-        assert not (run.directory / "state/.the0-state/count.json").exists()
-        server.start()
-        assert run.wait() == 0
-        assert run.own_lines()[-1] == "count 2 None"
-    finally:
-        server.kill()
+def test_a_bot_waits_for_its_storage_and_starts_when_it_is_back(agents: Start, own_s3: S3Server) -> None:
+    seed = agents({"main.py": COUNTER}, s3=own_s3)
+    assert seed.wait() == 0
+    own_s3.kill()
+    run = agents(None, "two", seed.bot_id, s3=own_s3)
+    run.until("waiting_for_storage")
+    assert not (run.directory / "state/.the0-state/count.json").exists()
+    own_s3.start()
+    assert run.wait() == 0
+    assert run.own_lines()[-1] == "count 2 None"
 
 
 def test_a_final_sync_without_storage_is_tried_for_its_budget_and_its_failure_is_told(
-    agents: Start, tmp_path: Path
+    agents: Start, own_s3: S3Server
 ) -> None:
-    server = S3Server(tmp_path / "own-s3")
-    server.start()
-    try:
-        run = agents({"main.py": STAYS}, s3=server, BOT_TYPE="realtime", DURABOT_SYNC_BUDGET="2")
-        wait_for(lambda: "hello" in run.log(), "the bot's hello")
-        server.kill()
-        assert run.stop() == 0
-        assert run.report()["final_sync"] == "failed"
-        assert "final sync failed" in run.report()["message"]
-    finally:
-        server.kill()
+    run = agents({"main.py": STAYS}, s3=own_s3, BOT_TYPE="realtime", DURABOT_SYNC_BUDGET="2")
+    wait_for(lambda: "hello" in run.log(), "the bot's hello")
+    own_s3.kill()
+    assert run.stop() == 0
+    assert run.report()["final_sync"] == "failed"
+    assert "final sync failed" in run.report()["message"]
 
 
 def test_a_state_over_its_limit_is_told_and_the_last_good_one_stays(agents: Start) -> None:
