@@ -16,7 +16,8 @@ class BotSpec:
     Times are in seconds; 0 means no limit, except for ``stop_grace_s``. ``code_key`` is the zip's key in the
     code bucket. ``config`` is the bot's ``BOT_CONFIG``. ``max_attempts`` counts starts of user code in one
     scheduled run: outside effects of a bot are not undone by repeating it, so the default is once.
-    ``host`` pins the bot; empty lets the placement decide. The schedule's fields are used by scheduled bots.
+    ``host`` pins the bot; empty lets the placement decide. ``backend`` is what that host has, for operators.
+    The schedule's fields are used by scheduled bots.
     """
 
     bot_id: str
@@ -30,6 +31,7 @@ class BotSpec:
     description: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     host: str = ""
+    backend: str = ""
     tenant: str = "default"
     memory_mb: int = 0
     cpu: float = 0

@@ -31,6 +31,7 @@ def of_bot(spec: BotSpec, phase: str) -> TypedSearchAttributes:
             SearchAttributePair(BOT_ID, spec.bot_id),
             SearchAttributePair(BOT_TYPE, spec.bot_type),
             SearchAttributePair(RUNTIME, spec.runtime),
+            SearchAttributePair(BACKEND, spec.backend or "any"),
             SearchAttributePair(CODE_VERSION, spec.code_version or "none"),
             SearchAttributePair(TENANT, spec.tenant),
             SearchAttributePair(PHASE, phase),

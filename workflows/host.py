@@ -50,7 +50,11 @@ class HostWorkflow:
     def _show(self, phase: str, message: str) -> None:
         if phase != self._phase:
             workflow.upsert_search_attributes(
-                [attributes.PHASE.value_set(phase), attributes.HOST.value_set(self._given.host)]
+                [
+                    attributes.PHASE.value_set(phase),
+                    attributes.HOST.value_set(self._given.host),
+                    attributes.BACKEND.value_set(self._given.backend or "none"),
+                ]
             )
         self._phase = phase
         workflow.set_current_details(f"**{phase}**: {message}")

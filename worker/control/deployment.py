@@ -63,8 +63,8 @@ class Deployment:
         for warning in definition.warnings:
             self._told(f"warning: {warning}")
         spec = definition.spec
-        if not spec.host:
-            spec = replace(spec, host=self._settings.host_name if self._settings.temporal_embedded else "")
+        if not spec.host and self._settings.temporal_embedded:
+            spec = replace(spec, host=self._settings.host_name, backend=self._settings.backend)
         before = await self._kind(spec.bot_id)
         if before not in ("", spec.bot_type):
             raise Conflict(
