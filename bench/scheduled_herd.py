@@ -13,6 +13,7 @@ from temporalio.client import Client, ScheduleCalendarSpec, ScheduleRange, Sched
 from activities.bot_spec import BotSpec
 from bench import temporal_alone
 from bench.embedded import embedded, lines, spec_of, state_file, until
+from bench.process_tree import cpu_seconds
 from bench.result import Goal, Result, Series
 from bench.scheduled_start import BOT
 from tests.support.bots import write_bot
@@ -45,6 +46,7 @@ async def _measure(stack: Stack, scratch: Path) -> Result:
     await _create(client, stack.worker_settings(), specs)
     if time.time() > instant - 1:
         raise AssertionError(f"creating {HERD} schedules took longer than {AHEAD_S} s")
+    used = _cpu(stack)
     begun = [state_file(stack, spec.bot_id, "begun") for spec in specs]
     # Also those that do not come: then the deadline ends the wait, and they are counted as missed.
     try:
@@ -67,8 +69,20 @@ async def _measure(stack: Stack, scratch: Path) -> Result:
             Goal(what="bots that were missed", value=missed, limit=0, unit="bots"),
             Goal(what="bots that ran twice", value=twice, limit=0, unit="bots"),
         ],
-        facts={"first_after_s": min(delays), "last_after_s": max(delays)},
+        facts={
+            "first_after_s": min(delays),
+            "last_after_s": max(delays),
+            "cpu_ms_of_each_service_per_run": {
+                name: (seconds - used[name]) / HERD * 1000 for name, seconds in _cpu(stack).items()
+            },
+        },
     )
+
+
+def _cpu(stack: Stack) -> dict[str, float]:
+    """Seconds that each service has used so far; the containers' own are not among them."""
+    found = {name: stack.process(name) for name in ("temporal", "s3", "worker")}
+    return {name: cpu_seconds(process.pid) for name, process in found.items() if process is not None}
 
 
 async def _create(client: Client, settings: Settings, specs: list[BotSpec]) -> None:
