@@ -20,7 +20,10 @@ system:
 		for pair in bwrap:bubblewrap node:nodejs g++:g++ setpriv:util-linux; do \
 			command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
 		done; \
-		if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq $$missing; fi; \
+		if [ -n "$$missing" ]; then \
+			apt-get update -qq && apt-get install -y -qq $$missing \
+			|| echo "make system: not installed:$$missing; tests that need them are skipped and say so"; \
+		fi; \
 	else echo "make system needs root and apt-get: install bubblewrap, nodejs and g++ by hand"; fi
 
 # The main job on real servers, with nothing else needed. KEEP=1 leaves it running until Ctrl-C.
