@@ -41,8 +41,11 @@ def make_buckets(settings: Settings) -> None:
                     raise
 
 
-def probe_conditional_create(settings: Settings) -> None:
-    """Create one object twice; ``UnsafeStore`` unless the second is refused and the first is intact."""
+def probe_conditional_create(settings: Settings) -> str:
+    """Create one object twice; ``UnsafeStore`` unless the second is refused.
+
+    The risk in words where the settings accept such a server, else nothing.
+    """
     store = open_store(settings)
     key = f"{PREFIX}/{uuid4().hex}"
     try:
@@ -50,7 +53,7 @@ def probe_conditional_create(settings: Settings) -> None:
         try:
             store.create(settings.state_bucket, key, b"second")
         except PreconditionFailed:
-            return
+            return ""
         finally:
             store.delete(settings.state_bucket, key)
     finally:
@@ -58,4 +61,6 @@ def probe_conditional_create(settings: Settings) -> None:
     text = f"the S3 server at {settings.s3_endpoint_in_use} ignores If-None-Match: two runs may lose a state"
     if not settings.s3_allow_unconditional:
         raise UnsafeStore(f"{text}; use another server, or DURABOT_S3_ALLOW_UNCONDITIONAL=true at that risk")
-    log.warning("%s; DURABOT_S3_ALLOW_UNCONDITIONAL accepts this", text)
+    text += "; DURABOT_S3_ALLOW_UNCONDITIONAL accepts this"
+    log.warning(text)
+    return text

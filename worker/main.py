@@ -25,7 +25,7 @@ from activities.running_bot import RunningBots
 from activities.state import StateActivities
 from agent.errors import StoreUnavailable
 from worker.backend import make_backend
-from worker.boot_probe import make_buckets, probe_conditional_create
+from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.storage import storage_access
@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 STICKY_TIMEOUT = timedelta(seconds=1)
 ACTIVITY_GRACE = timedelta(seconds=2)
 PROBE_PAUSE_S = 1.0
+# A store that swallows calls shall not keep this host's bots from being adopted.
+FIRST_PROBE_S = 5.0
 OPEN_FILES = 65536
 
 
@@ -53,7 +55,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Until ``stop``; bots go on, unless the settings say that this host stops with its worker."""
     backend = make_backend(settings)
     log.info("host %s: %s", settings.host_name, backend.isolation())
-    checking = asyncio.create_task(_check_storage(settings))
+    asked = asyncio.Event()
+    checking = asyncio.create_task(_check_storage(settings, asked))
     client = await _connected(settings, stop)
     if client is None:
         checking.cancel()
@@ -62,6 +65,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             await _stop_containers(backend)
         return
     await register_search_attributes(client)
+    await _store_asked(checking, asked)
     control, host = _workers(settings, client, backend)
     watcher = FleetWatcher(backend, client, settings.host_name)
     async with control:
@@ -153,9 +157,20 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     return control, host
 
 
-async def _check_storage(settings: Settings) -> None:
+async def _store_asked(checking: asyncio.Task[None], asked: asyncio.Event) -> None:
+    """No bot may start on a store before it has shown what it does with conditions. One that is away keeps
+    nothing waiting: it is asked again when it is back, and bots wait for it by themselves."""
+    asking = asyncio.create_task(asked.wait())
+    await asyncio.wait([asking, checking], return_when=asyncio.FIRST_COMPLETED, timeout=FIRST_PROBE_S)
+    asking.cancel()
+    if checking.done():
+        await checking
+
+
+async def _check_storage(settings: Settings, asked: asyncio.Event) -> None:
     """A store that ignores conditions is refused for good; one that does not answer is waited for, while bots
-    go on: each of them waits by itself where it needs the store."""
+    go on: each of them waits by itself where it needs the store. ``asked`` is set when the first try failed
+    in that way."""
     while True:
         try:
             await asyncio.to_thread(make_buckets, settings)
@@ -163,13 +178,12 @@ async def _check_storage(settings: Settings) -> None:
             return
         except (StoreUnavailable, StorageUnavailable) as error:
             log.warning("object store: %s; trying again", error)
+            asked.set()
             await asyncio.sleep(PROBE_PAUSE_S)
 
 
 async def _announce_host(settings: Settings, client: Client) -> None:
-    given = HostInput(
-        host=settings.host_name, backend=settings.backend, task_queue=settings.task_queue
-    )
+    given = HostInput(host=settings.host_name, backend=settings.backend, task_queue=settings.task_queue)
     host = attributes.HOST
     try:
         await client.start_workflow(
@@ -202,7 +216,11 @@ def main() -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await run(Settings(), stop)
+        try:
+            await run(Settings(), stop)
+        except UnsafeStore as error:
+            # For the operator, to whom a traceback says nothing.
+            raise SystemExit(str(error)) from error
 
     _allow_open_files()
     run_to_end(lambda: asyncio.run(serve()))

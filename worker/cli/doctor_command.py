@@ -123,15 +123,21 @@ def _stack(settings: Settings) -> list[Check]:
 
 def _store(settings: Settings) -> Check:
     from agent.errors import AgentError
-    from worker.boot_probe import make_buckets, probe_conditional_create
+    from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 
+    name = "object store"
     try:
         make_buckets(settings)
-        probe_conditional_create(settings)
+        risk = probe_conditional_create(settings)
+    except UnsafeStore as error:
+        return Check(name=name, result="fail", found=str(error))
     except (DurabotError, AgentError) as error:
-        return Check(name="object store", result="fail", found=str(error), fix="see logs/s3.log")
+        fix = "see logs/s3.log" if settings.s3_embedded else "check DURABOT_S3_ENDPOINT and its keys"
+        return Check(name=name, result="fail", found=str(error), fix=fix)
+    if risk:
+        return Check(name=name, result="warn", found=risk, fix="use a server that keeps If-None-Match")
     found = f"{settings.s3_endpoint_in_use}, conditional writes hold"
-    return Check(name="object store", result="ok", found=found)
+    return Check(name=name, result="ok", found=found)
 
 
 def _sandbox(settings: Settings) -> Check:
