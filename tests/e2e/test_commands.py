@@ -123,6 +123,14 @@ def test_a_zip_and_another_configuration_make_a_second_instance(
     stack.run("delete", "cmd-second", "--yes")
 
 
+def test_limits_that_nothing_enforces_are_told(stack: Stack, tmp_path: Path) -> None:
+    limits = {"memory_limit": "128Mi", "cpu_limit": "500m"}
+    bot = write_bot(tmp_path / "bot", "cmd-limits", SCHEDULED, kind="scheduled", schedule=NEVER, **limits)
+    assert "warning: memory_limit and cpu_limit are not enforced" in stack.run("deploy", str(bot)).stdout
+    [warning] = stack.json("deploy", str(bot))["warnings"]
+    assert "not enforced" in warning
+
+
 def test_what_is_wrong_is_named_and_changes_nothing(stack: Stack, realtime: Path, tmp_path: Path) -> None:
     bot = shutil.copytree(realtime, tmp_path / "bot")
     (bot / "bot-schema.json").write_text('{"properties": {"word": {"type": "number"}}}')

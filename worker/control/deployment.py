@@ -60,9 +60,12 @@ class Deployment:
 
     async def deploy(self, definition: Definition) -> Deployed:
         """Everything is checked before anything is changed."""
-        for warning in definition.warnings:
-            self._told(f"warning: {warning}")
         spec = definition.spec
+        warnings = [*definition.warnings]
+        if self._settings.backend == "process" and (spec.memory_mb or spec.cpu):
+            warnings.append("memory_limit and cpu_limit are not enforced: bots are plain processes here")
+        for warning in warnings:
+            self._told(f"warning: {warning}")
         if not spec.host and self._settings.temporal_embedded:
             spec = replace(spec, host=self._settings.host_name, backend=self._settings.backend)
         before = await self._kind(spec.bot_id)
@@ -81,7 +84,7 @@ class Deployment:
             action=action,
             code_version=spec.code_version,
             message=message,
-            warnings=definition.warnings,
+            warnings=tuple(warnings),
         )
 
     async def _kind(self, bot_id: str) -> str:
