@@ -113,9 +113,12 @@ class ContainerRun:
                 # A host that cannot stop it now is asked again; its error is in the history.
                 await workflow.sleep(policies.STOP_SETTLE)
             return
+        # Of a start that is refused again and again nothing will be reported; waiting would let it begin.
+        known = self.seen or self._withdrawn
+        settle = policies.STOP_SETTLE if known else policies.STOP_SETTLE_UNSEEN
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                handle.done, timeout=policies.STOP_SETTLE, timeout_summary="the report of the stop"
+                handle.done, timeout=settle, timeout_summary="the report of the stop"
             )
         if not handle.done() and self._rounds > 1:
             # Twice there was nothing to stop and nothing was reported: the start has not happened yet.

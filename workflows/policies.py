@@ -22,6 +22,8 @@ STOP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval
 STOP_PICKUP = timedelta(minutes=1)
 # After a stop returned, the container's end is reported by the watcher within a moment.
 STOP_SETTLE = timedelta(seconds=10)
+# The same where nothing was ever heard of the container.
+STOP_SETTLE_UNSEEN = timedelta(seconds=1)
 
 SHORT_TIMEOUT = timedelta(seconds=20)
 SHORT_RETRY = RetryPolicy(

@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.bot_spec import BotSpec
 from activities.messages import ExitReport
-from tests.support.flow_host import EXITED_0, EXITED_1, STOPPED_WELL, FlowHost, Play, status_of, true_of
+from tests.support.flow_host import (
+    EXITED_0,
+    EXITED_1,
+    STOPPED_WELL,
+    FlowHost,
+    Play,
+    eventually,
+    status_of,
+    true_of,
+)
 from workflows import attributes, messages, policies
 from workflows.messages import RunInput, RunResult
 
@@ -126,6 +136,31 @@ def test_cancelling_a_run_stops_it_with_grace_first(play: Play) -> None:
         assert status.last_exit.cause == STOPPED_WELL.cause
 
     play(scenario)
+
+
+def test_a_cancelled_run_that_waited_for_its_host_starts_no_user_code(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that waits for another run of its bot, which ends just then."""
+    monkeypatch.setattr(policies, "RUN_RETRY", RetryPolicy(initial_interval=timedelta(seconds=5)))
+
+    async def scenario(host: FlowHost) -> None:
+        run = await start(host)
+
+        async def refused() -> bool:
+            pending = (await run.describe()).raw_description.pending_activities
+            return any(found.HasField("last_failure") for found in pending)
+
+        await eventually(refused, "the refusal of the start")
+        await run.cancel()
+        await true_of(lambda: host.stops, "the stop")
+        host.start_error = None
+        with pytest.raises(WorkflowFailureError) as failed:
+            await run.result()
+        assert isinstance(failed.value.cause, CancelledError)
+        assert host.started == []
+
+    play(scenario, start_error=ApplicationError("another container runs", type="conflict"))
 
 
 def test_a_run_that_no_worker_takes_ends_when_it_is_cancelled(
