@@ -48,6 +48,10 @@ def test_a_new_bot_runs_at_once(stack: Stack, deployed: set[str], runtime: str) 
     realtime, scheduled = (name_of(runtime, kind) for kind in KINDS)
     until(lambda: f"{realtime} counts 2\n" in stack.run("logs", realtime).stdout, 60, "its second count")
     until(lambda: f"{scheduled} ran 1 times\n" in stack.run("logs", scheduled).stdout, 60, "its first run")
+    if TEMPLATES[runtime].query:
+        assert stack.json("query", realtime, "/count", "a=1")["params"] == {"a": 1}
+        assert stack.json("query", scheduled, "/count")["count"] >= 1
+        assert "there is /count" in stack.run("query", realtime, "/nothing", check=False).stderr
     stack.run("stop", scheduled)
     stopped = stack.json("stop", realtime)["status"]["last_exit"]
     assert (stopped["exit_code"], stopped["final_sync"]) == (0, "ok")

@@ -17,12 +17,13 @@ class Template:
 
     entry: str
     files: Mapping[str, Mapping[str, str]]
+    query: str = ""
     tool: str = ""
 
 
 TEMPLATES = {
-    "python3.11": Template(entry="main.py", files=python.FILES),
-    "nodejs20": Template(entry="main.js", files=node.FILES),
+    "python3.11": Template(entry="main.py", query="query.py", files=python.FILES),
+    "nodejs20": Template(entry="main.js", query="query.js", files=node.FILES),
     "gcc13": Template(entry="bin/bot", files=cpp.FILES, tool="g++"),
     "rust-stable": Template(entry="bin/bot", files=rust.FILES, tool="rustc"),
 }
@@ -31,9 +32,10 @@ TEMPLATES = {
 def files_of(name: str, runtime: str, kind: str) -> dict[str, str]:
     """File names and contents."""
     template = TEMPLATES[runtime]
+    query = f"  query: {template.query}\n" if template.query else ""
     definition = (
         f"name: {name}\ndescription: A counter, to begin with.\nversion: 0.1.0\nauthor: me\n"
-        f"type: {kind}\nruntime: {runtime}\nentrypoints:\n  bot: {template.entry}\n"
+        f"type: {kind}\nruntime: {runtime}\nentrypoints:\n  bot: {template.entry}\n{query}"
         "schema:\n  bot: bot-schema.json\n"
     )
     config: dict[str, object] = {"name": name, "type": f"{kind}/{name}", "version": "0.1.0"}

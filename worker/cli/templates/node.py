@@ -32,4 +32,33 @@ exports.main = async (botId) => {
   console.log(`${botId} ran ${count} times`);
 };
 """
-FILES = {"realtime": {"main.js": REALTIME}, "scheduled": {"main.js": SCHEDULED}}
+QUERY = """\
+// Answers queries: over HTTP while the bot runs, and once on its saved state when it does not.
+const fs = require("node:fs");
+const http = require("node:http");
+const path = require("node:path");
+
+function answer(name, params) {
+  if (name !== "/count") return { status: "error", error: `there is no query ${name}; there is /count` };
+  const counter = path.join(process.env.STATE_DIR, "count");
+  const count = fs.existsSync(counter) ? Number(fs.readFileSync(counter, "utf8")) : 0;
+  return { status: "ok", data: { count, params } };
+}
+
+if ("QUERY_PATH" in process.env) {
+  console.log(JSON.stringify(answer(process.env.QUERY_PATH, JSON.parse(process.env.QUERY_PARAMS))));
+} else {
+  const server = http.createServer(async (request, response) => {
+    let body = "";
+    for await (const block of request) body += block;
+    const name = new URL(request.url, "http://bot").pathname;
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(answer(name, JSON.parse(body || "{}"))));
+  });
+  server.listen(Number(process.env.THE0_QUERY_PORT ?? 9476));
+}
+"""
+FILES = {
+    "realtime": {"main.js": REALTIME, "query.js": QUERY},
+    "scheduled": {"main.js": SCHEDULED, "query.js": QUERY},
+}
