@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.backends.locks import is_held, locked
 from activities.backends.process.backend import ProcessBackend
-from activities.backends.process.locks import is_held, locked
 from activities.backends.process.sandbox import find_sandbox
 from activities.errors import BackendUnavailable
 from tests.contract.test_container_backend import (

@@ -13,7 +13,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from activities.backends.process.layout import ContainerFiles
+from activities.backends.layout import ContainerFiles
 from activities.backends.process.record import agent_process, read_record
 from activities.process_identity import ProcessIdentity
 from worker.embedded.free_ports import free_stack

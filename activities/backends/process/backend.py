@@ -8,16 +8,17 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from activities.backends.burial import bury
+from activities.backends.layout import ContainerFiles, bot_lock
+from activities.backends.left_log import keep_log
+from activities.backends.locks import locked
+from activities.backends.logs import follow_log
 from activities.backends.process.events import ExitEvents
-from activities.backends.process.layout import ContainerFiles
-from activities.backends.process.locks import locked
-from activities.backends.process.logs import follow_log
 from activities.backends.process.record import agent_process, read_record, state_of
 from activities.backends.process.sandbox import find_sandbox
-from activities.backends.process.starter import Starter, bot_lock
+from activities.backends.process.starter import Starter
 from activities.errors import BackendRefused, BackendUnavailable, Conflict
 from activities.ports import ContainerEvent, ContainerSpec, ContainerState
-from agent import clear_directory
 
 # For what the agent does between the bot's end and the final sync, and after it.
 STOP_MARGIN_S = 10.0
@@ -137,21 +138,11 @@ class ProcessBackend:
                 if record is not None and state is not None and state.exit_report is None:
                     self._starter.end_leftovers(record)
                 if record is not None:
-                    self._starter.keep_log(record)
-                self._bury(files.directory)
+                    keep_log(files, record.bot_id, record.run_id, record.kind)
+                bury(self._root, files.directory)
                 files.lock.unlink(missing_ok=True)
 
         await asyncio.to_thread(remove)
-
-    def _bury(self, directory: Path) -> None:
-        """Away under another name first: half a directory must not pass for a whole one."""
-        grave = self._root / "removed" / f"{directory.name}.{time.monotonic_ns()}"
-        grave.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            directory.rename(grave)
-        except FileNotFoundError:
-            return
-        clear_directory.remove(grave)
 
     async def remove_state(self, bot_id: str) -> None:
         """See the port."""
@@ -161,7 +152,7 @@ class ProcessBackend:
 
         def remove() -> None:
             with locked(bot_lock(self._root, bot_id)):
-                self._bury(self._root / "state" / bot_id)
+                bury(self._root, self._root / "state" / bot_id)
 
         await asyncio.to_thread(remove)
 

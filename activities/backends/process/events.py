@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from activities.backends.process.layout import ContainerFiles
+from activities.backends.layout import ContainerFiles
 from activities.backends.process.record import Record, read_record, state_of
 from activities.ports import ContainerEvent
 

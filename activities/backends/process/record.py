@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.backends.process.layout import ContainerFiles
-from activities.backends.process.untrusted import modified, read_json
+from activities.backends.layout import ContainerFiles
+from activities.backends.untrusted import modified, read_json
 from activities.ports import ContainerSpec, ContainerState
 from activities.process_identity import ProcessIdentity, boot_id, from_json, identify
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.backends.process.layout import ContainerFiles, StateFiles
+from activities.backends.layout import ContainerFiles, StateFiles
 from agent.boot import direct
 
 # The contract's user.

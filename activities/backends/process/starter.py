@@ -10,13 +10,14 @@ from collections.abc import Container
 from contextlib import ExitStack
 from pathlib import Path
 
-from activities.backends.process.layout import ContainerFiles, StateFiles, state_files
+from activities.backends.handed_over import make_directories, write_environment
+from activities.backends.layout import ContainerFiles, StateFiles, bot_lock, state_files
+from activities.backends.locks import is_held, locked
 from activities.backends.process.leftovers import end_leftovers
-from activities.backends.process.locks import is_held, locked
 from activities.backends.process.record import Record, read_record, state_of, write_spec
 from activities.backends.process.sandbox import Sandbox, search_path
 from activities.backends.process.stub import launch
-from activities.backends.process.untrusted import read_json, size_of
+from activities.backends.untrusted import read_json
 from activities.errors import BackendUnavailable
 from activities.ports import ContainerSpec
 from agent import clear_directory
@@ -53,7 +54,7 @@ class Starter:
             # What a start that never came to be has left.
             clear_directory.remove(files.directory)
             state = state_files(self._root, spec.bot_id, files, spec.kind)
-            self._make(files, state)
+            make_directories(files, state, self._owner())
             with locked(self._root / "locks" / ".ports"):
                 port = free_port(self._ports_in_use())
                 write_spec(files, spec, port, self._sandbox is not None)
@@ -65,18 +66,6 @@ class Starter:
         """Of a container that ended without its agent's word; a sandbox takes all with it."""
         if not record.sandboxed and record.kind == "bot":
             end_leftovers(StateFiles(directory=self._root / "state" / record.bot_id).data)
-
-    def keep_log(self, record: Record) -> None:
-        """What of a bot's log its agent could not ship waits beside the state for the next agent."""
-        files = ContainerFiles(root=self._root, name=record.name)
-        if record.kind != "bot" or not size_of(files.directory, "var", "logs", "bot.log"):
-            return
-        shipped = read_json(files.directory, "var", "logs", "shipped.json") or {}
-        if size_of(files.directory, "var", "logs", "bot.log") == shipped.get("offset"):
-            return
-        left = state_files(self._root, record.bot_id, files, record.kind).left_logs / record.run_id
-        if left.parent.is_dir() and not left.exists():
-            (files.var / "logs").rename(left)
 
     def _refuse_second(self, spec: ContainerSpec) -> None:
         for path in (self._root / "containers").glob("*/spec.json"):
@@ -95,19 +84,6 @@ class Starter:
     def _ports_in_use(self) -> set[int]:
         specs = (self._root / "containers").glob("*/spec.json")
         return {(read_json(path.parent, path.name) or {}).get("query_port", 0) for path in specs}
-
-    def _make(self, files: ContainerFiles, state: StateFiles) -> None:
-        owner = self._sandbox.owner() if self._sandbox else None
-        files.directory.mkdir(parents=True)
-        files.directory.chmod(0o711)
-        for path in (
-            files.bot, files.query, files.tmp, files.var, files.var / "logs",
-            state.data, state.cache, state.left_logs,
-        ):  # fmt: skip
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o700)
-            if owner is not None:
-                os.chown(path, owner, owner)
 
     def _write_environment(
         self, files: ContainerFiles, state: StateFiles, spec: ContainerSpec, port: int
@@ -128,14 +104,11 @@ class Starter:
             "DURABOT_SYNC_BUDGET": f"{spec.sync_budget_s:g}",
             "THE0_QUERY_PORT": str(port),
         }
-        data = b"".join(f"{name}={value}".encode() + b"\0" for name, value in environment.items())
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            owner = self._sandbox.owner() if self._sandbox else None
-            if owner is not None:
-                os.fchown(file.fileno(), owner, owner)
+        write_environment(path, environment, self._owner())
         return inside
+
+    def _owner(self) -> int | None:
+        return self._sandbox.owner() if self._sandbox else None
 
     def _command(self, files: ContainerFiles, state: StateFiles, environment_file: str) -> list[str]:
         if self._sandbox:
@@ -156,11 +129,6 @@ class Starter:
                 return found
             time.sleep(POLL_SECONDS)
         raise BackendUnavailable(f"container {files.name}: its process did not begin in {BEGIN_SECONDS:g} s")
-
-
-def bot_lock(root: Path, bot_id: str) -> Path:
-    """Held while any container of this bot is being started, or its state removed."""
-    return root / "locks" / ".bots" / bot_id
 
 
 def free_port(taken: Container[int]) -> int:

@@ -1,4 +1,4 @@
-"""Where the process backend keeps what: one directory for each container, one for each bot's state."""
+"""Where a backend of this host keeps what: one directory for each container, one for each bot's state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerFiles:
-    """One container. ``spec`` is written first, ``process`` when it runs, ``exit`` when it is over."""
+    """One container. ``spec``, ``process``, ``inner`` and ``exit`` are the registry of plain processes alone:
+    the first is there before the start, the last when it is over."""
 
     root: Path
     name: str
@@ -91,3 +92,8 @@ def state_files(root: Path, bot_id: str, files: ContainerFiles, kind: str) -> St
     if kind == "query":
         return StateFiles(directory=files.directory / "state")
     return StateFiles(directory=root / "state" / bot_id)
+
+
+def bot_lock(root: Path, bot_id: str) -> Path:
+    """Held while any container of this bot is being started, or its state removed."""
+    return root / "locks" / ".bots" / bot_id

@@ -7,8 +7,8 @@ import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from activities.backends.process.layout import ContainerFiles
-from activities.backends.process.untrusted import open_below
+from activities.backends.layout import ContainerFiles
+from activities.backends.untrusted import open_below
 
 BLOCK = 256 * 1024
 LINE_BYTES = 1024 * 1024
