@@ -22,12 +22,19 @@ def name_of(runtime: str, kind: str) -> str:
     return f"init-{runtime.replace('.', '-')}-{kind}"
 
 
+def works(tool: str) -> bool:
+    """Not only found: a version manager's shim may have nothing behind it."""
+    if shutil.which(tool) is None:
+        return False
+    return subprocess.run([tool, "--version"], capture_output=True).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def deployed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The runtimes of which a bot of each kind was made, built and deployed; together they wait once."""
     place, found = tmp_path_factory.mktemp("init"), set()
     for runtime, template in TEMPLATES.items():
-        if (tool := NEEDED.get(runtime)) and shutil.which(tool) is None:
+        if (tool := NEEDED.get(runtime)) and not works(tool):
             continue
         for kind in KINDS:
             directory = place / name_of(runtime, kind)
@@ -44,7 +51,7 @@ def deployed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> set[str]
 @pytest.mark.parametrize("runtime", TEMPLATES)
 def test_a_new_bot_runs_at_once(stack: Stack, deployed: set[str], runtime: str) -> None:
     if runtime not in deployed:
-        pytest.skip(f"{NEEDED[runtime]} is not installed, so no {runtime} bot can run here")
+        pytest.skip(f"{NEEDED[runtime]} is missing or does not work, so no {runtime} bot can run here")
     realtime, scheduled = (name_of(runtime, kind) for kind in KINDS)
     until(lambda: f"{realtime} counts 2\n" in stack.run("logs", realtime).stdout, 60, "its second count")
     until(lambda: f"{scheduled} ran 1 times\n" in stack.run("logs", scheduled).stdout, 60, "its first run")
