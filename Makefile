@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup system demo test lint clean bench
+.PHONY: setup system engine base-image image demo test lint clean bench
 
 setup: $(STAMP)
 
@@ -25,6 +25,17 @@ system:
 			|| echo "make system: not installed:$$missing; tests that need them are skipped and say so"; \
 		fi; \
 	else echo "make system needs root and apt-get: install bubblewrap, nodejs and g++ by hand"; fi
+
+# For bots in containers. `image` needs an engine, and a registry or else `base-image`; the other two need root.
+engine:
+	@deploy/machine/start-engine.sh
+
+base-image: engine
+	@deploy/machine/base-image.sh
+
+# A slim variant: make image RUNTIMES="python3.11 nodejs20" IMAGE=durabot-runtime:slim
+image: $(STAMP)
+	@PYTHON=$(VENV)/bin/python deploy/image/build.sh
 
 # The main job on real servers, with nothing else needed. KEEP=1 leaves it running until Ctrl-C.
 demo: $(STAMP)
