@@ -22,8 +22,9 @@ fi
 options=()
 for path in "${LEFT_OUT[@]}"; do options+=("--dpkgopt=path-exclude=$path/*"); done
 options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")
-# Images keep no package lists and no downloaded packages, whatever is installed into them later.
-options+=('--aptopt=DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; }')
+# Like the published one: whatever is installed into it later leaves neither packages nor caches behind.
+options+=('--aptopt=DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; }')
+options+=('--aptopt=Dir::Cache::pkgcache ""' '--aptopt=Dir::Cache::srcpkgcache ""')
 options+=('--aptopt=Acquire::Languages "none"')
 mmdebstrap --quiet --variant=minbase --format=tar "${options[@]}" "$SUITE" - |
     docker import --change 'CMD ["bash"]' - "$IMAGE" >/dev/null
