@@ -27,7 +27,8 @@ DEADLINE_S = 30.0
 def agent_file(directory: Path) -> Path:
     path = directory / "fake.pyz"
     if not path.exists():
-        with zipfile.ZipFile(path, "w") as archive:
+        path.write_bytes(b"#!/usr/bin/env -S python3 -I\n")
+        with zipfile.ZipFile(path, "a") as archive:
             # As the process backend starts it (agent/boot.py), and as an image does.
             archive.writestr("__main__.py", "import agent.life")
             archive.writestr("agent/__init__.py", "")
@@ -48,22 +49,58 @@ def process_without_sandbox(directory: Path) -> ContainerBackend:
     return ProcessBackend(directory / "root", agent_file(directory), PYTHON, sandbox=False)
 
 
-BACKENDS = {"process-sandbox": process_in_sandbox, "process-plain": process_without_sandbox}
+def docker(directory: Path) -> ContainerBackend:
+    from tests.support import docker_engine
+
+    try:
+        image = docker_engine.image_with(agent_file(directory))
+    except docker_engine.Missing as missing:
+        pytest.skip(str(missing))
+    from activities.backends.docker.backend import DockerBackend
+
+    return DockerBackend(directory / "root", image, docker_engine.HOST)
+
+
+BACKENDS = {
+    "docker": docker,
+    "process-sandbox": process_in_sandbox,
+    "process-plain": process_without_sandbox,
+}
+# What an engine and not we put into the environment of every first process.
+OF_THE_ENGINE = {"docker": {"PATH", "HOSTNAME", "HOME", "LANG"}}
 Factory = Callable[[], ContainerBackend]
 
 
 @pytest.fixture(params=sorted(BACKENDS))
-def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Factory]:
-    tmp_path.chmod(0o711)
-    make = BACKENDS[request.param]
-    yield lambda: make(tmp_path)
+def kind(request: pytest.FixtureRequest) -> str:
+    assert isinstance(request.param, str)
+    return request.param
 
-    async def stop_all() -> None:
-        backend = make(tmp_path)
+
+@pytest.fixture
+def factory(kind: str, tmp_path: Path) -> Iterator[Factory]:
+    tmp_path.chmod(0o711)
+    made: list[ContainerBackend] = []
+
+    def make() -> ContainerBackend:
+        made.append(BACKENDS[kind](tmp_path))
+        return made[-1]
+
+    yield make
+
+    async def clean() -> None:
+        backend = make()
         for state in await backend.list():
             await backend.stop(state.name, 0)
+            await backend.remove(state.name)
+        if kind == "docker":
+            from tests.support import docker_engine
 
-    asyncio.run(stop_all())
+            await docker_engine.remove_network(backend)
+        for each in made:
+            await each.close()
+
+    asyncio.run(clean())
 
 
 def spec(name: str = "bot-a.r1", bot_id: str = "bot-a", **more: object) -> ContainerSpec:
@@ -250,19 +287,17 @@ def test_events_begin_with_resync_and_tell_starts_and_ends_once(factory: Factory
     asyncio.run(scenario())
 
 
-def test_containers_outlive_the_process_that_started_them(factory: Factory, tmp_path: Path) -> None:
-    sandbox = type(factory()) is ProcessBackend and getattr(factory(), "_sandbox", None) is not None
+def test_containers_outlive_the_process_that_started_them(
+    factory: Factory, kind: str, tmp_path: Path
+) -> None:
+    factory()
     code = f"""
 import asyncio, sys
 sys.path.insert(0, {str(Path.cwd())!r})
 from pathlib import Path
-from activities.backends.process.backend import ProcessBackend
-from activities.ports import ContainerSpec
+from tests.contract.test_container_backend import BACKENDS, spec
 async def main():
-    backend = ProcessBackend(Path({str(tmp_path)!r}) / "root", Path({str(tmp_path)!r}) / "fake.pyz",
-        {PYTHON!r}, sandbox={sandbox})
-    await backend.start(ContainerSpec(name="bot-a.r1", bot_id="bot-a", run_id="1",
-        env={{"FAKE_SLEEP": "600"}}, stop_grace_s=0.3, sync_budget_s=0.3))
+    await BACKENDS[{kind!r}](Path({str(tmp_path)!r})).start(spec(FAKE_SLEEP=600))
     print("started", flush=True)
     await asyncio.sleep(600)
 asyncio.run(main())
@@ -288,7 +323,7 @@ asyncio.run(main())
     asyncio.run(scenario())
 
 
-def test_the_environment_is_what_was_given_and_nobody_elses(factory: Factory) -> None:
+def test_the_environment_is_what_was_given_and_nobody_elses(factory: Factory, kind: str) -> None:
     async def scenario() -> None:
         os.environ["LEAK"] = "1"
         try:
@@ -300,7 +335,8 @@ def test_the_environment_is_what_was_given_and_nobody_elses(factory: Factory) ->
         finally:
             del os.environ["LEAK"]
         [environ] = [line for line in text if line.startswith("environ ")]
-        assert set(environ.removeprefix("environ ").split(",")) <= {"DURABOT_ENV_FILE", "LC_CTYPE", "PWD"}
+        allowed = {"DURABOT_ENV_FILE", "LC_CTYPE", "PWD"} | OF_THE_ENGINE.get(kind, set())
+        assert set(environ.removeprefix("environ ").split(",")) <= allowed
         [given] = [line for line in text if line.startswith("given ")]
         import json
 

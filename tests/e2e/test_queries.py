@@ -215,8 +215,9 @@ def test_a_large_result_stays_out_of_the_history(stack: Stack, scheduled: str) -
         client = await stack.client()
         query = f"WorkflowType = 'query' AND BotId = '{scheduled}' AND ExecutionStatus = 'Completed'"
         return [found.history_length async for found in client.list_workflows(query)] and [
-            (await client.get_workflow_handle(found.id).describe()).raw_description.workflow_execution_info
-            .history_size_bytes
+            (
+                await client.get_workflow_handle(found.id).describe()
+            ).raw_description.workflow_execution_info.history_size_bytes
             async for found in client.list_workflows(query)
         ]
 
@@ -322,9 +323,10 @@ def query_process(stack: Stack, bot: str) -> int:
     mark = f"THE0_QUERY_PORT={ports[0]}".encode()
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (path / "environ").read_bytes().split(b"\0") and b"query.py" in (
-                path / "cmdline"
-            ).read_bytes():
+            if (
+                mark in (path / "environ").read_bytes().split(b"\0")
+                and b"query.py" in (path / "cmdline").read_bytes()
+            ):
                 return int(path.name)
         except (OSError, PermissionError):
             continue

@@ -34,7 +34,7 @@ note("environ " + ",".join(sorted(os.environ)))
 note("given " + json.dumps({k: v for k, v in values.items() if k.startswith("GIVEN")}))
 if values.get("FAKE_SERVE") == "1":
     import socket
-    server = socket.create_server(("127.0.0.1", int(values["THE0_QUERY_PORT"])))
+    server = socket.create_server(("", int(values["THE0_QUERY_PORT"])))
 if values.get("FAKE_CHILD") == "1":
     import subprocess
     code = "import sys, time; print('child', flush=True); time.sleep(600)"

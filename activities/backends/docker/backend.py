@@ -1,0 +1,204 @@
+"""The container port on one local Docker engine."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from activities.backends.burial import bury
+from activities.backends.docker.create import STOP_MARGIN_S, UID
+from activities.backends.docker.engine import Engine
+from activities.backends.docker.events import EngineEvents
+from activities.backends.docker.found import running_state, state_of
+from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
+from activities.backends.docker.starter import Starter
+from activities.backends.layout import ContainerFiles, bot_lock
+from activities.backends.left_log import keep_log
+from activities.backends.locks import locked
+from activities.backends.logs import follow_log
+from activities.errors import BackendRefused, BackendUnavailable, Conflict
+from activities.ports import ContainerEvent, ContainerSpec, ContainerState
+
+# More starts at once make each slower, and the whole no faster.
+PARALLEL_STARTS = 4
+PARALLEL_CALLS = 16
+ASK_AGAIN_S = 1.0
+FIRST_POLL_S = 0.01
+LARGEST_POLL_S = 0.2
+
+T = TypeVar("T")
+
+
+class DockerBackend:
+    """``root`` is a directory of this host that the engine sees under the same path; it may be shared by
+    worker, gateway and command line. ``host`` is the engine's ``unix://`` socket."""
+
+    def __init__(self, root: Path, image: str, host: str) -> None:
+        if not host.startswith("unix://"):
+            raise BackendRefused(
+                f"the engine at {host} is not of this host: bots write to directories that both must see, so "
+                "only a unix:// socket will do"
+            )
+        if os.geteuid() not in (0, UID):
+            raise BackendRefused(
+                f"the docker backend has to run as root or as user {UID}: bots' files belong to that user"
+            )
+        self._root = root
+        self._installation = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
+        self._engine = Engine(host)
+        self._network = f"durabot-{self._installation}"
+        self._starter = Starter(self._engine, root, image, self._installation, self._network)
+        self._starting = ThreadPoolExecutor(PARALLEL_STARTS, "docker-start")
+        self._calling = ThreadPoolExecutor(PARALLEL_CALLS, "docker")
+
+    async def start(self, spec: ContainerSpec) -> ContainerState:
+        """See the port. A bot whose former container still runs is refused for now."""
+        self._files(spec.name)
+        return await asyncio.get_running_loop().run_in_executor(self._starting, self._starter.start, spec)
+
+    async def stop(self, name: str, grace_s: float | None = None) -> ContainerState | None:
+        """See the port."""
+        files, container = self._files(name), self._starter.container(name)
+        killing_at, asking_at, pause = 0.0, 0.0, FIRST_POLL_S
+        while True:
+            found = await self._call(lambda: self._engine.inspect(container))
+            state = state_of(found, files) if found is not None else None
+            if found is None or state is None or state.phase == "exited":
+                return state
+            now = time.monotonic()
+            if not killing_at:
+                known = registered(found["Config"]["Labels"])
+                grace = (known.stop_grace_s if known else 0) if grace_s is None else grace_s
+                killing_at = now + grace + (known.sync_budget_s if known else 0) + STOP_MARGIN_S
+            if now > killing_at:
+                await self._call(lambda: self._engine.kill(container, "SIGKILL"))
+            elif now >= asking_at:
+                # Asked again, because the kernel drops what comes before the agent waits for it.
+                await self._call(lambda: self._engine.kill(container, "SIGTERM"))
+                asking_at = now + ASK_AGAIN_S
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LARGEST_POLL_S)
+
+    async def inspect(self, name: str) -> ContainerState | None:
+        """See the port."""
+        files, container = self._files(name), self._starter.container(name)
+
+        def look() -> ContainerState | None:
+            found = self._engine.inspect(container)
+            return state_of(found, files) if found is not None else None
+
+        return await self._call(look)
+
+    async def list(self) -> list[ContainerState]:
+        """See the port."""
+        return [*await self._call(self._list)]
+
+    def _list(self) -> tuple[ContainerState, ...]:
+        found = []
+        for summary in self._engine.list(running=False, labels={INSTALLATION: self._installation}):
+            files = self._files(summary["Labels"][NAME])
+            state = running_state(summary, files)
+            if state is None and (whole := self._engine.inspect(summary["Id"])) is not None:
+                state = state_of(whole, files)
+            if state is not None:
+                found.append(state)
+        return tuple(found)
+
+    async def events(self) -> AsyncIterator[ContainerEvent]:
+        """See the port."""
+        events = EngineEvents(self._engine, self._installation)
+        try:
+            async for event in events:
+                yield event
+        finally:
+            events.close()
+
+    async def logs(self, name: str, *, follow: bool = False, tail: int = -1) -> AsyncIterator[bytes]:
+        """See the port."""
+        files = self._files(name)
+
+        async def over() -> bool:
+            if not follow:
+                return True
+            state = await self.inspect(name)
+            return state is None or state.phase == "exited"
+
+        async for line in follow_log(files, over, tail):
+            yield line
+
+    async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
+        """See the port."""
+        container = self._starter.container(name)
+        found = await self._call(lambda: self._engine.inspect(container))
+        if found is None or not found["State"]["Running"]:
+            return None
+        endpoint = found["NetworkSettings"]["Networks"].get(self._network) or {}
+        address = endpoint.get("IPAddress")
+        return (str(address), port) if address else None
+
+    async def remove(self, name: str) -> None:
+        """See the port."""
+        await self._call(lambda: self._remove(name))
+
+    def _remove(self, name: str) -> None:
+        files, container = self._files(name), self._starter.container(name)
+        with locked(files.lock):
+            found = self._engine.inspect(container)
+            state = state_of(found, files) if found is not None else None
+            if state is not None and state.phase == "running":
+                raise Conflict(f"container {name} runs and cannot be removed")
+            # The directory goes first: it is the labels that know of a container whose removal broke off.
+            try:
+                if state is not None:
+                    keep_log(files, state.bot_id, state.run_id, state.kind)
+                bury(self._root, files.directory)
+                files.lock.unlink(missing_ok=True)
+            except OSError as error:
+                raise BackendUnavailable(f"container {name} cannot be removed: {error}") from error
+            if found is not None:
+                self._engine.remove(container)
+
+    async def remove_state(self, bot_id: str) -> None:
+        """See the port."""
+        await self._call(lambda: self._remove_state(bot_id))
+
+    def _remove_state(self, bot_id: str) -> None:
+        with locked(bot_lock(self._root, bot_id)):
+            labels = {INSTALLATION: self._installation, BOT_ID: bot_id, KIND: "bot"}
+            for summary in self._engine.list(running=True, labels=labels):
+                raise Conflict(
+                    f"bot {bot_id} runs in container {summary['Labels'][NAME]}; its state is in use"
+                )
+            bury(self._root, self._root / "state" / bot_id)
+
+    async def remove_network(self) -> None:
+        """Of an installation that is given up: the next start makes it again. ``BackendRefused`` while
+        containers run in it."""
+        await self._call(lambda: self._engine.remove_network(self._network))
+
+    def isolation(self) -> str:
+        """See the port."""
+        return (
+            "docker backend: own file system, processes, user and network for each bot, no capabilities, "
+            "limits of memory, CPU and processes; shared kernel, no limit of disk"
+        )
+
+    async def close(self) -> None:
+        """Release handles; containers go on."""
+        self._starting.shutdown(wait=False)
+        self._calling.shutdown(wait=False)
+        self._engine.close()
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._calling, work)
+
+    def _files(self, name: str) -> ContainerFiles:
+        if "/" in name or name in (".", "..") or not name:
+            raise BackendRefused(f"{name!r} is no container name")
+        return ContainerFiles(root=self._root, name=name)

@@ -1,0 +1,126 @@
+"""Starting a container, once, whoever and how many ask for it at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from activities.backends.docker.create import ENVIRONMENT_FILE, UID, agent_environment, create_arguments
+from activities.backends.docker.engine import Engine
+from activities.backends.docker.found import state_of
+from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, registered
+from activities.backends.docker.network import ensure_network
+from activities.backends.handed_over import make_directories, write_environment
+from activities.backends.layout import ContainerFiles, bot_lock, state_files
+from activities.backends.locks import locked
+from activities.errors import BackendRefused, BackendUnavailable, DurabotError, NotFound
+from activities.ports import ContainerSpec, ContainerState
+from agent import clear_directory
+
+MAPPED_USERS = ("name=rootless", "name=userns")
+
+
+class Starter:
+    """Blocking: called in a thread."""
+
+    def __init__(self, engine: Engine, root: Path, image: str, installation: str, network: str) -> None:
+        self._engine = engine
+        self._root = root
+        self._image = image
+        self._installation = installation
+        self._network = network
+        self._checked = False
+
+    def container(self, name: str) -> str:
+        """Its name with the engine, where other installations have containers, too."""
+        return f"durabot-{self._installation}-{name}"
+
+    def start(self, spec: ContainerSpec) -> ContainerState:
+        """The one that runs or ran under this name, or a new one. A bot that still runs under another name is
+        refused by BackendUnavailable."""
+        files = ContainerFiles(root=self._root, name=spec.name)
+        container = self.container(spec.name)
+        with ExitStack() as locks:
+            if spec.kind == "bot":
+                locks.enter_context(locked(bot_lock(self._root, spec.bot_id)))
+            locks.enter_context(locked(files.lock))
+            found = self._engine.inspect(container)
+            if found is not None:
+                state = state_of(found, files)
+                if state is not None:
+                    return state
+                self._remove_unstarted(container, str(found["State"]["Status"]))
+            if spec.kind == "bot":
+                self._refuse_second(spec)
+            self._create(spec, files, container)
+            try:
+                self._engine.start(container)
+            except DurabotError:
+                # What could not start must not stay; if this fails too, the next start removes it.
+                with contextlib.suppress(DurabotError):
+                    self._remove_unstarted(container, "created")
+                raise
+            found = self._engine.inspect(container)
+            state = state_of(found, files) if found is not None else None
+        if state is None:
+            raise BackendUnavailable(f"container {spec.name} was removed while it was started")
+        return state
+
+    def _create(self, spec: ContainerSpec, files: ContainerFiles, container: str) -> None:
+        self._check_engine()
+        gateway = ensure_network(self._engine, self._network, self._installation, self._root)
+        try:
+            variables = self._engine.image_environment(self._image)
+        except NotFound as error:
+            # Somebody may make it now, and then bots go on.
+            text = f"image {self._image} is not on the engine at {self._engine.host}: make it by `make image`"
+            raise BackendUnavailable(text) from error
+        owner = UID if os.geteuid() == 0 else None
+        state = state_files(self._root, spec.bot_id, files, spec.kind)
+        try:
+            # What a start that never came to be has left.
+            clear_directory.remove(files.directory)
+            make_directories(files, state, owner)
+            for mounted in (files.var / "cache", files.var / "left"):
+                # Else the engine makes them, as root, which only root could remove.
+                mounted.mkdir()
+            inside = files.var / Path(ENVIRONMENT_FILE).name
+            write_environment(inside, agent_environment(spec, variables, gateway), owner)
+        except OSError as error:
+            raise BackendUnavailable(f"container {spec.name} cannot be started: {error}") from error
+        body = create_arguments(
+            spec,
+            installation=self._installation,
+            image=self._image,
+            network=self._network,
+            files=files,
+            state=state,
+        )
+        self._engine.create(container, body)
+
+    def _remove_unstarted(self, container: str, status: str) -> None:
+        """What its starter left between create and start: its environment may be missing."""
+        if status != "created":
+            raise BackendUnavailable(f"container {container} is {status}: it cannot be started now")
+        self._engine.remove(container)
+
+    def _refuse_second(self, spec: ContainerSpec) -> None:
+        labels = {INSTALLATION: self._installation, BOT_ID: spec.bot_id, KIND: "bot"}
+        for summary in self._engine.list(running=True, labels=labels):
+            known = registered(summary["Labels"])
+            if known is not None and known.name != spec.name:
+                raise BackendUnavailable(f"bot {spec.bot_id} still runs in container {known.name}")
+
+    def _check_engine(self) -> None:
+        """Once: the engine must see our directories, and its users must be ours."""
+        if self._checked:
+            return
+        options = self._engine.info().get("SecurityOptions") or ()
+        if mapped := [name for name in MAPPED_USERS if any(name in option for option in options)]:
+            raise BackendRefused(
+                f"the engine at {self._engine.host} maps users ({mapped[0]}): bots could not write to the "
+                "directories that this host gives them"
+            )
+        self._checked = True

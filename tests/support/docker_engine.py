@@ -1,0 +1,78 @@
+"""A real Docker engine for tests, and an image whose agent is the test's own."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from functools import cache
+from pathlib import Path
+
+from activities.ports import ContainerBackend
+
+HOST = os.environ.get("DURABOT_DOCKER_HOST") or "unix:///var/run/docker.sock"
+BASE = os.environ.get("DURABOT_DOCKER_IMAGE") or "durabot-runtime:latest"
+NAMED = "durabot-contract:latest"
+
+
+class Missing(Exception):
+    """Why there is nothing to test with, and what makes it."""
+
+
+@cache
+def engine_problem() -> str:
+    """Empty when an engine with our image answers."""
+    try:
+        import docker
+    except ImportError:
+        return "the docker package is missing: pip install 'durabot[docker]'"
+    try:
+        client = docker.APIClient(HOST, version="auto")
+    except docker.errors.DockerException as error:
+        return f"no Docker engine answers at {HOST}, `make image` starts one: {error}"
+    try:
+        client.inspect_image(BASE)
+    except docker.errors.ImageNotFound:
+        return f"image {BASE} is missing: `make image` makes it"
+    finally:
+        client.close()
+    return ""
+
+
+def image_with(agent: Path) -> str:
+    """The runtime image with this file as its agent; raises ``Missing`` with the reason."""
+    if problem := engine_problem():
+        raise Missing(problem)
+    return _built(agent.read_bytes())
+
+
+@cache
+def _built(agent: bytes) -> str:
+    import docker
+
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for name, data, mode in (
+            ("Dockerfile", f"FROM {BASE}\nCOPY runtime /app/runtime\n".encode(), 0o644),
+            ("runtime", agent, 0o755),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), mode
+            archive.addfile(entry, io.BytesIO(data))
+    context.seek(0)
+    client = docker.APIClient(HOST, version="auto")
+    try:
+        for line in client.build(fileobj=context, custom_context=True, tag=NAMED, rm=True, decode=True):
+            if "error" in line:
+                raise AssertionError(line["error"])
+    finally:
+        client.close()
+    return NAMED
+
+
+async def remove_network(backend: ContainerBackend) -> None:
+    """What an installation that is given up leaves behind."""
+    from activities.backends.docker.backend import DockerBackend
+
+    assert isinstance(backend, DockerBackend)
+    await backend.remove_network()
