@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from activities.backends.process.backend import ProcessBackend
+from activities.errors import BackendRefused
 from activities.ports import ContainerBackend
 from agent.zipapp_build import build
 from worker.settings import Settings, interpreter
@@ -12,11 +12,23 @@ from worker.version import version
 
 
 def make_backend(settings: Settings) -> ContainerBackend:
-    """Of the process backend several may live side by side: worker, gateway and command line."""
+    """Several may live side by side: worker, gateway and command line. Only the chosen adapter is loaded."""
+    if settings.backend == "docker":
+        return _docker(settings)
+    from activities.backends.process.backend import ProcessBackend
+
     sandbox = {"auto": None, "on": True, "off": False}[settings.sandbox]
     return ProcessBackend(
         settings.data / "process", agent_file(settings), python=interpreter(), sandbox=sandbox
     )
+
+
+def _docker(settings: Settings) -> ContainerBackend:
+    try:
+        from activities.backends.docker.backend import DockerBackend
+    except ImportError as error:
+        raise BackendRefused("the docker backend needs its package: pip install 'durabot[docker]'") from error
+    return DockerBackend(settings.data / "docker", settings.docker_image, settings.docker_host)
 
 
 def agent_file(settings: Settings) -> Path:

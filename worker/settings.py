@@ -51,9 +51,16 @@ class Settings(BaseSettings):
     )
 
     host_name: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
-    backend: Literal["process"] = "process"
+    backend: Literal["process", "docker"] = Field(
+        default="process",
+        description="what bots run in: plain processes of this host, or containers of its Docker engine",
+    )
     sandbox: Literal["auto", "on", "off"] = Field(
         default="auto", description="bubblewrap for the process backend; auto uses it where it works"
+    )
+    docker_image: str = Field(default="durabot-runtime:latest", description="image of bots' containers")
+    docker_host: str = Field(
+        default="unix:///var/run/docker.sock", description="socket of this host's Docker engine"
     )
     task_queue: str = "durabot"
     stop_bots_with_worker: bool = Field(

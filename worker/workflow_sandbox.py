@@ -20,6 +20,4 @@ SHARED = (
 
 def workflow_runner() -> SandboxedWorkflowRunner:
     """The sandbox stays on: what decides can reach no clock, file, environment or network."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*SHARED)
-    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*SHARED))

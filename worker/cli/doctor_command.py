@@ -16,6 +16,7 @@ from worker.cli.table import print_table
 from worker.settings import Settings
 
 LOW_DISK_BYTES = 2 * 1024**3
+IMAGE_FIX = "make image, or set DURABOT_DOCKER_IMAGE"
 RUNTIMES = (
     ("node", "nodejs20 bots", "install Node.js 20 or later"),
     ("dotnet", "dotnet8 bots", "install the .NET 8 runtime"),
@@ -66,8 +67,7 @@ def run_checks(settings: Settings) -> list[Check]:
         Check(name="python", result="ok", found=sys.version.split()[0]),
         *_servers(settings),
         *_stack(settings),
-        _sandbox(settings),
-        *(_runtime(*runtime) for runtime in RUNTIMES),
+        *(_docker(settings) if settings.backend == "docker" else _processes(settings)),
         _disk(settings),
     ]
     return checks
@@ -138,6 +138,33 @@ def _store(settings: Settings) -> Check:
         return Check(name=name, result="warn", found=risk, fix="use a server that keeps If-None-Match")
     found = f"{settings.s3_endpoint_in_use}, conditional writes hold"
     return Check(name=name, result="ok", found=found)
+
+
+def _processes(settings: Settings) -> list[Check]:
+    return [_sandbox(settings), *(_runtime(*runtime) for runtime in RUNTIMES)]
+
+
+def _docker(settings: Settings) -> list[Check]:
+    from worker.backend import make_backend
+
+    try:
+        checks = [Check(name="isolation", result="ok", found=make_backend(settings).isolation())]
+    except DurabotError as error:
+        return [Check(name="isolation", result="fail", found=str(error))]
+    # Here: the package is there only where the backend could be made.
+    from activities.backends.docker.look import engine_found, image_found
+
+    host, image = settings.docker_host, settings.docker_image
+    try:
+        checks.append(Check(name="engine", result="ok", found=engine_found(host)))
+    except DurabotError as error:
+        fix = "start the engine, or set DURABOT_DOCKER_HOST to its socket"
+        return [*checks, Check(name="engine", result="fail", found=str(error), fix=fix)]
+    try:
+        checks.append(Check(name="image", result="ok", found=image_found(host, image)))
+    except DurabotError as error:
+        checks.append(Check(name="image", result="fail", found=str(error), fix=IMAGE_FIX))
+    return checks
 
 
 def _sandbox(settings: Settings) -> Check:
