@@ -3,6 +3,8 @@
 #   IMAGE     its name, durabot-runtime:latest unless set
 #   RUNTIMES  those that are in it, all unless set: RUNTIMES="python3.11 nodejs20" is a slim variant
 #   PYTHON    whose pip fetches the .NET runtime
+#   FRESH     1 builds each layer anew, so that it has the security updates of today
+#   LOCKED    1 refuses packages of other versions than deploy/image/packages.txt lists, instead of telling them
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -39,9 +41,21 @@ if has dotnet8; then
 fi
 rm -rf "$CONTEXT/fetched"
 
-if ! docker build --build-arg "RUNTIMES=$RUNTIMES" --tag "$IMAGE" "$CONTEXT"; then
+options=()
+if [ "${FRESH:-}" = 1 ]; then options+=(--no-cache); fi
+if ! docker build "${options[@]}" --build-arg "RUNTIMES=$RUNTIMES" --tag "$IMAGE" "$CONTEXT"; then
     docker image inspect "$BASE" >/dev/null 2>&1 \
         || fail "the base $BASE is not here and cannot be pulled: \`make base-image\` makes it (as root)"
     fail "the build failed; see above"
 fi
 echo "built $IMAGE: $(docker image inspect --format '{{.Size}}' "$IMAGE") bytes, with $RUNTIMES"
+
+# The distribution replaces packages by their security updates, so versions can be checked but not asked for.
+docker run --rm --network none "$IMAGE" dpkg-query -W -f '${Package} ${Version}\n' > build/image/packages.txt
+news=$(grep -vxFf deploy/image/packages.txt build/image/packages.txt || true)
+if [ -n "$news" ]; then
+    echo "packages that deploy/image/packages.txt lists with another version or not at all:"
+    echo "$news"
+    echo "to take them as the new list: cp build/image/packages.txt deploy/image/ (of an image with all runtimes)"
+    [ "${LOCKED:-}" != 1 ] || fail "LOCKED=1 refuses them"
+fi

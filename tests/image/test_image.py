@@ -17,9 +17,6 @@ from tests.support.conditions import until
 from tests.support.counting_bots import BOTS, lacks
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
-MISSING = image_run.missing()
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
-
 # The servers of a test listen on this machine's loopback alone.
 NETWORK = "host"
 STAYS = """
@@ -33,6 +30,13 @@ def main(bot_id, config):
     while True:
         time.sleep(0.05)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def image() -> None:
+    """Without it nothing here can run."""
+    if reason := image_run.missing():
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from agent.zipapp_build import build
 
 IMAGE = os.environ.get("DURABOT_TEST_IMAGE", "durabot-runtime:latest")
 DEADLINE_S = 120
@@ -31,7 +37,24 @@ def missing() -> str:
         return "no Docker engine answers: make engine (as root)"
     if _docker("image", "inspect", IMAGE).returncode != 0:
         return f"the image {IMAGE} is not here: make image"
+    if not _agent_is_of_this_tree():
+        return f"the image {IMAGE} has another agent than this tree: make image"
     return ""
+
+
+def _agent_is_of_this_tree() -> bool:
+    # All that an old image proves is how the old agent was.
+    found = subprocess.run(
+        ["docker", "run", "--rm", "--network=none", IMAGE, "cat", "/app/runtime"],
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    with TemporaryDirectory() as scratch:
+        ours = zipfile.ZipFile(build(Path(scratch) / "runtime"))
+        theirs = zipfile.ZipFile(io.BytesIO(found.stdout))
+        names = [name for name in ours.namelist() if not name.endswith(".pyc")]
+        return all(name in theirs.namelist() and ours.read(name) == theirs.read(name) for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
