@@ -10,6 +10,8 @@ from agent.zipapp_build import build
 from worker.settings import Settings, interpreter
 from worker.version import version
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
 
 def make_backend(settings: Settings) -> ContainerBackend:
     """Several may live side by side: worker, gateway and command line. Only the chosen adapter is loaded."""
@@ -29,6 +31,18 @@ def _docker(settings: Settings) -> ContainerBackend:
     except ImportError as error:
         raise BackendRefused("the docker backend needs its package: pip install 'durabot[docker]'") from error
     return DockerBackend(settings.data / "docker", settings.docker_image, settings.docker_host)
+
+
+async def keep_store_reachable(settings: Settings, backend: ContainerBackend) -> None:
+    """Until cancelled. Bots with a network of their own do not reach an object store on our loopback."""
+    host, _, port = settings.s3_endpoint_in_use.rpartition(":")
+    if settings.backend != "docker" or host not in LOOPBACK:
+        return
+    from activities.backends.docker.backend import DockerBackend
+    from activities.backends.docker.door import Door
+
+    if isinstance(backend, DockerBackend):
+        await Door(backend.host_address, host.strip("[]"), int(port)).run()
 
 
 def agent_file(settings: Settings) -> Path:

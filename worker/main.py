@@ -24,7 +24,7 @@ from activities.realtime import RealtimeQueries
 from activities.running_bot import RunningBots
 from activities.state import StateActivities
 from agent.errors import StoreUnavailable
-from worker.backend import make_backend
+from worker.backend import keep_store_reachable, make_backend
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.process_end import run_to_end
 from worker.settings import Settings
@@ -57,9 +57,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     log.info("host %s: %s", settings.host_name, backend.isolation())
     asked = asyncio.Event()
     checking = asyncio.create_task(_check_storage(settings, asked))
+    reaching = asyncio.create_task(keep_store_reachable(settings, backend))
     client = await _connected(settings, stop)
     if client is None:
         checking.cancel()
+        reaching.cancel()
         if settings.stop_bots_with_worker:
             # Their ends are told by the next worker.
             await _stop_containers(backend)
@@ -83,7 +85,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             broken = [task for task in (watching, checking) if task.done()]
             watching.cancel()
             checking.cancel()
-            await asyncio.gather(watching, checking, return_exceptions=True)
+            reaching.cancel()
+            await asyncio.gather(watching, checking, reaching, return_exceptions=True)
             await backend.close()
     for task in broken:
         await task

@@ -17,6 +17,7 @@ from activities.backends.docker.engine import Engine
 from activities.backends.docker.events import EngineEvents
 from activities.backends.docker.found import running_state, state_of
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
+from activities.backends.docker.network import ensure_network
 from activities.backends.docker.starter import Starter
 from activities.backends.layout import ContainerFiles, bot_lock
 from activities.backends.left_log import keep_log
@@ -50,10 +51,10 @@ class DockerBackend:
                 f"the docker backend has to run as root or as user {UID}: bots' files belong to that user"
             )
         self._root = root
-        self._installation = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
+        self.installation = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
         self._engine = Engine(host)
-        self._network = f"durabot-{self._installation}"
-        self._starter = Starter(self._engine, root, image, self._installation, self._network)
+        self._network = f"durabot-{self.installation}"
+        self._starter = Starter(self._engine, root, image, self.installation, self._network)
         self._starting = ThreadPoolExecutor(PARALLEL_STARTS, "docker-start")
         self._calling = ThreadPoolExecutor(PARALLEL_CALLS, "docker")
 
@@ -101,7 +102,7 @@ class DockerBackend:
 
     def _list(self) -> tuple[ContainerState, ...]:
         found = []
-        for summary in self._engine.list(running=False, labels={INSTALLATION: self._installation}):
+        for summary in self._engine.list(running=False, labels={INSTALLATION: self.installation}):
             files = self._files(summary["Labels"][NAME])
             state = running_state(summary, files)
             if state is None and (whole := self._engine.inspect(summary["Id"])) is not None:
@@ -112,7 +113,7 @@ class DockerBackend:
 
     async def events(self) -> AsyncIterator[ContainerEvent]:
         """See the port."""
-        events = EngineEvents(self._engine, self._installation)
+        events = EngineEvents(self._engine, self.installation)
         try:
             async for event in events:
                 yield event
@@ -170,12 +171,18 @@ class DockerBackend:
 
     def _remove_state(self, bot_id: str) -> None:
         with locked(bot_lock(self._root, bot_id)):
-            labels = {INSTALLATION: self._installation, BOT_ID: bot_id, KIND: "bot"}
+            labels = {INSTALLATION: self.installation, BOT_ID: bot_id, KIND: "bot"}
             for summary in self._engine.list(running=True, labels=labels):
                 raise Conflict(
                     f"bot {bot_id} runs in container {summary['Labels'][NAME]}; its state is in use"
                 )
             bury(self._root, self._root / "state" / bot_id)
+
+    async def host_address(self) -> str:
+        """Of this host on the bots' network, which is made when it is missing."""
+        return await self._call(
+            lambda: ensure_network(self._engine, self._network, self.installation, self._root)
+        )
 
     async def remove_network(self) -> None:
         """Of an installation that is given up: the next start makes it again. ``BackendRefused`` while
