@@ -46,6 +46,25 @@ if values.get("FAKE_CHILD") == "1":
     )
     child.stdout.readline()
     note("child %d" % child.pid)
+if values.get("FAKE_PROOF") == "1":
+    told = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    wanted = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs")
+    writable = set()
+    for top, below, _ in os.walk("/"):
+        if top == "/":
+            below[:] = [name for name in below if name not in ("proc", "sys", "dev")]
+        if os.access(top, os.W_OK):
+            writable.add(top)
+            below.clear()
+    note("proof " + json.dumps({
+        "uid": [os.getuid(), os.getgid()],
+        "status": {name: told[name].strip() for name in wanted},
+        "writable": sorted(writable),
+    }))
+if values.get("FAKE_EAT") == "1":
+    eaten = []
+    while True:
+        eaten.append(b"x" * (4 << 20))
 if values.get("FAKE_KILL"):
     os.kill(os.getpid(), int(values["FAKE_KILL"]))
 deadline = time.monotonic() + float(values.get("FAKE_SLEEP", "0"))

@@ -60,7 +60,8 @@ class EngineEvents:
                         self._tell(event)
             except DurabotError as error:
                 if not self._closed.is_set():
-                    log.warning("%s; trying again", error)
+                    # As text: a handler may keep the record, and with the error its unconnected socket.
+                    log.warning("%s; trying again", str(error))
             self._closed.wait(pause)
             pause = min(pause * 2, LARGEST_PAUSE_S)
 

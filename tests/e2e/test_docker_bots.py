@@ -1,0 +1,167 @@
+"""Bots in containers of a real engine, through the program, with all the embedded stack's servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import docker_engine
+from tests.support.bots import write_bot
+from tests.support.conditions import until
+from tests.support.stack import Stack
+from worker.backend import make_backend
+
+BOT = """
+import os, pathlib, signal, threading
+stop = threading.Event()
+def main(bot_id, config):
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    directory = pathlib.Path(os.environ["STATE_DIR"])
+    directory.mkdir(parents=True, exist_ok=True)
+    starts = directory / "starts"
+    starts.write_text(str(int(starts.read_text()) + 1 if starts.exists() else 1))
+    print("started", starts.read_text(), flush=True)
+    stop.wait()
+    (directory / "last").write_text("graceful")
+    print("bye", flush=True)
+"""
+QUERY = """
+import http.server, json, os
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.dumps({"status": "ok", "data": {"path": self.path.partition("?")[0]}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("", int(os.environ.get("THE0_QUERY_PORT", "9476"))), Answer).serve_forever()
+"""
+EATER = """
+def main(bot_id, config):
+    kept = []
+    while True:
+        kept.append(bytearray(b"x" * (8 << 20)))
+"""
+
+
+@pytest.fixture(scope="module")
+def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all tests of this module, which leave it as it was."""
+    if problem := docker_engine.engine_problem():
+        pytest.skip(problem)
+    settings = {
+        "DURABOT_BACKEND": "docker",
+        "DURABOT_DOCKER_HOST": docker_engine.HOST,
+        "DURABOT_DOCKER_IMAGE": docker_engine.BASE,
+    }
+    directory = tmp_path_factory.mktemp("docker-stack")
+    stack = Stack(directory / "data", settings)
+    stack.up()
+    yield stack
+    stack.destroy()
+
+    async def clean() -> None:
+        backend = make_backend(stack.worker_settings())
+        for state in await backend.list():
+            await backend.stop(state.name, 0)
+            await backend.remove(state.name)
+        await docker_engine.remove_network(backend)
+        await backend.close()
+
+    asyncio.run(clean())
+
+
+def container(stack: Stack, bot: str) -> str:
+    """The engine's id of a bot's running container."""
+    filters = [
+        f"--filter=label=durabot.bot_id={bot}",
+        f"--filter=volume={stack.directory}/docker/state/{bot}/data",
+    ]
+    done = subprocess.run(
+        ["docker", "-H", docker_engine.HOST, "ps", "-q", *filters], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_bot_lives_answers_stops_and_starts_again_with_its_state(
+    docker_stack: Stack, tmp_path: Path
+) -> None:
+    stack = docker_stack
+    write_bot(tmp_path / "bot", "life", BOT, query=QUERY)
+    assert stack.json("deploy", str(tmp_path / "bot"))["action"] == "created"
+    status = stack.json("status", "life")
+    assert (status["phase"], status["agent"]["phase"]) == ("Running", "running")
+    until(lambda: "started 1" in stack.run("logs", "life", check=False).stdout, what="its first line")
+    assert stack.json("query", "life", "/prices") == {"path": "/prices"}
+    shown = subprocess.run(
+        ["docker", "-H", docker_engine.HOST, "inspect", container(stack, "life")],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for secret in stack.worker_settings().s3_credentials():
+        assert secret not in shown
+    stopped = stack.json("stop", "life")
+    assert stopped["status"]["phase"] == "Stopped"
+    assert stopped["status"]["last_exit"]["final_sync"] == "ok"
+    stack.run("state", "export", "life", str(tmp_path / "state"))
+    assert (tmp_path / "state/.the0-state/last").read_text() == "graceful"
+    assert stack.json("start", "life")["status"]["phase"] == "Running"
+    until(lambda: "started 2" in stack.run("logs", "life", check=False).stdout, what="its second start")
+    stack.run("delete", "life", "--yes")
+    assert not container(stack, "life")
+    assert not [*(stack.directory / "docker/containers").iterdir()]
+
+
+def test_a_killed_container_starts_again_with_what_it_had_not_saved(
+    docker_stack: Stack, tmp_path: Path
+) -> None:
+    stack = docker_stack
+    write_bot(tmp_path / "bot", "phoenix", BOT, sync_interval=3600)
+    stack.run("deploy", str(tmp_path / "bot"))
+    until(lambda: "started 1" in stack.run("logs", "phoenix", check=False).stdout, what="its first line")
+    first = container(stack, "phoenix")
+    subprocess.run(["docker", "-H", docker_engine.HOST, "kill", first], capture_output=True, check=True)
+    until(lambda: "started 2" in stack.run("logs", "phoenix", check=False).stdout, what="its second start")
+    assert container(stack, "phoenix") != first
+    stack.run("delete", "phoenix", "--yes")
+
+
+def test_a_scheduled_bot_runs_and_answers_queries(docker_stack: Stack, tmp_path: Path) -> None:
+    stack = docker_stack
+    source = "def main(bot_id, config):\n    print('ran with', config['symbol'])\n"
+    query = "import json\nopen('/query/result.json', 'w').write(json.dumps({'status': 'ok', 'data': 42}))\n"
+    write_bot(
+        tmp_path / "bot", "nightly", source, kind="scheduled", query=query, schedule="0 0 1 1 *", symbol="Ж"
+    )
+    stack.run("deploy", str(tmp_path / "bot"))
+    assert stack.json("run", "nightly")
+    until(lambda: "ran with Ж" in stack.run("logs", "nightly", check=False).stdout, what="its line")
+    assert stack.json("query", "nightly", "/answer") == 42
+    stack.run("delete", "nightly", "--yes")
+
+
+def test_a_worker_that_is_killed_restarts_no_bot(docker_stack: Stack, tmp_path: Path) -> None:
+    stack = docker_stack
+    write_bot(tmp_path / "bot", "steady", BOT)
+    stack.run("deploy", str(tmp_path / "bot"))
+    until(lambda: "started 1" in stack.run("logs", "steady", check=False).stdout, what="its first line")
+    first = container(stack, "steady")
+    killed = stack.kill("worker")
+    until(lambda: (found := stack.process("worker")) is not None and found.pid != killed, what="a new worker")
+    until(lambda: stack.log("worker").count("is ready") == 2, what="that it works")
+    assert container(stack, "steady") == first
+    assert stack.json("stop", "steady")["status"]["last_exit"]["final_sync"] == "ok"
+    stack.run("delete", "steady", "--yes")
+
+
+def test_a_bot_over_its_memory_ends_and_says_so(docker_stack: Stack, tmp_path: Path) -> None:
+    stack = docker_stack
+    write_bot(tmp_path / "bot", "eater", EATER, kind="scheduled", schedule="0 0 1 1 *", memory_limit="64Mi")
+    assert "not enforced" not in stack.run("deploy", str(tmp_path / "bot")).stderr
+    stack.run("run", "eater", check=False)
+    until(lambda: "memory" in json.dumps(stack.json("runs", "eater")), what="the reason of its end")
+    stack.run("delete", "eater", "--yes")
