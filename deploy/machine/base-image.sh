@@ -10,7 +10,7 @@ LEFT_OUT=(/usr/share/doc /usr/share/man /usr/share/info /usr/share/locale /usr/s
 
 fail() { echo "base-image: $*" >&2; exit 1; }
 
-docker version >/dev/null 2>&1 || fail "no Docker engine answers: deploy/machine/start-engine.sh starts one"
+docker version >/dev/null 2>&1 || fail 'no Docker engine answers: `make engine` starts one (as root)'
 if docker image inspect "$IMAGE" >/dev/null 2>&1; then echo "$IMAGE is there"; exit 0; fi
 [ "$(id -u)" = 0 ] || fail "making $IMAGE needs root"
 if ! command -v mmdebstrap >/dev/null; then

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from agent.contract import RUNTIMES
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +23,16 @@ def build(**environment: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"), [("Dockerfile", r'ARG RUNTIMES="(.*)"'), ("build.sh", r'ALL="(.*)"')]
+)
+def test_unless_asked_otherwise_all_runtimes_of_the_contract_are_in(path: str, pattern: str) -> None:
+    found = re.search(pattern, (ROOT / "deploy/image" / path).read_text())
+    assert found
+    # One of them has two names.
+    assert set(found[1].split()) == RUNTIMES - {"cpp-gcc13"}
 
 
 def test_a_runtime_that_does_not_exist_is_named_with_those_that_do() -> None:

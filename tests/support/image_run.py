@@ -29,12 +29,19 @@ HARDENED = (
 )
 
 
-def missing() -> str:
-    """Why no container of the image can run here, with the command that changes it; empty if one can."""
+def engine_missing() -> str:
+    """Why no container at all can run here, with the command that changes it; empty if one can."""
     if shutil.which("docker") is None:
         return "there is no docker command: make engine (as root)"
     if _docker("version").returncode != 0:
         return "no Docker engine answers: make engine (as root)"
+    return ""
+
+
+def missing() -> str:
+    """Why no container of the image can run here, with the command that changes it; empty if one can."""
+    if reason := engine_missing():
+        return reason
     if _docker("image", "inspect", IMAGE).returncode != 0:
         return f"the image {IMAGE} is not here: make image"
     if not _agent_is_of_this_tree():
