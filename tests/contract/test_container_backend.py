@@ -96,7 +96,7 @@ def factory(kind: str, tmp_path: Path) -> Iterator[Factory]:
         if kind == "docker":
             from tests.support import docker_engine
 
-            await docker_engine.remove_network(backend)
+            await docker_engine.remove_networks(backend)
         for each in made:
             await each.close()
 

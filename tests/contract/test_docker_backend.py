@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from activities.backends.docker import network
 from activities.backends.docker.backend import DockerBackend
 from activities.backends.docker.create import create_arguments
 from activities.backends.docker.engine import Engine
@@ -44,7 +46,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
             for state in await backend.list():
                 await backend.stop(state.name, 0)
                 await backend.remove(state.name)
-            await backend.remove_network()
+            await backend.remove_networks()
         for each in made:
             await each.close()
 
@@ -86,9 +88,9 @@ def test_a_container_over_its_memory_is_told_so(make: Make) -> None:
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_events_resync_after_the_engine_was_away_and_calls_tell_of_it(make: Make, tmp_path: Path) -> None:
     async def scenario() -> None:
-        socket = BrokenSocket(tmp_path / "engine.sock", docker_engine.HOST.removeprefix("unix://"))
-        await socket.open()
-        backend, direct = make(socket.host), make()
+        broken = BrokenSocket(tmp_path / "engine.sock", docker_engine.HOST.removeprefix("unix://"))
+        await broken.open()
+        backend, direct = make(broken.host), make()
         found: list[tuple[str, str]] = []
 
         async def collect() -> None:
@@ -107,14 +109,14 @@ def test_events_resync_after_the_engine_was_away_and_calls_tell_of_it(make: Make
         await seen(before[0])
         await backend.start(spec(FAKE_SLEEP=600))
         await seen(*before)
-        await socket.close()
+        await broken.close()
         with pytest.raises(BackendUnavailable, match="does not answer"):
             await backend.list()
         with pytest.raises(BackendUnavailable):
             await backend.start(spec("bot-b.r1", "bot-b"))
         # Meanwhile it ends, which is told by nobody: the new list does.
         await direct.stop("bot-a.r1")
-        await socket.open()
+        await broken.open()
         await seen(*before, ("resync", ""))
         assert [state.phase for state in await backend.list()] == ["exited"]
         await backend.start(spec("bot-b.r1", "bot-b"))
@@ -122,7 +124,7 @@ def test_events_resync_after_the_engine_was_away_and_calls_tell_of_it(make: Make
         await seen(*before, ("resync", ""), *after)
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
-        await socket.close()
+        await broken.close()
 
     asyncio.run(scenario())
     gc.collect()
@@ -134,6 +136,18 @@ def test_a_missing_image_is_waited_for_and_the_command_is_named(make: Make) -> N
         with pytest.raises(BackendUnavailable, match=r"durabot-nowhere:1 .* `make image`"):
             await backend.start(spec())
         assert await backend.list() == []
+
+    asyncio.run(scenario())
+
+
+def test_what_an_engine_refuses_leaves_nothing(make: Make, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        backend = make()
+        with pytest.raises(BackendRefused, match="CPUs"):
+            await backend.start(spec(cpu=4096))
+        assert await backend.list() == []
+        assert [*(tmp_path / "root/containers").iterdir()] == []
+        assert (await backend.start(spec(cpu=0.5))).phase == "running"
 
     asyncio.run(scenario())
 
@@ -161,6 +175,26 @@ def test_what_a_killed_starter_created_but_did_not_start_is_made_anew(make: Make
         assert await backend.inspect(given.name) is None
         assert (await backend.start(given)).phase == "running"
         await waits_for_line(backend, given.name, "given")
+
+    asyncio.run(scenario())
+
+
+def test_a_full_bridge_is_followed_by_another_and_bots_of_both_are_reached(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "LARGEST", 1)
+
+    async def scenario() -> None:
+        backend = make()
+        addresses = []
+        for bot in ("bot-a", "bot-b"):
+            await backend.start(spec(f"{bot}.r1", bot, FAKE_SLEEP=600, FAKE_SERVE=1))
+            await waits_for_line(backend, f"{bot}.r1", "served")
+            address = await backend.address(f"{bot}.r1")
+            assert address is not None
+            socket.create_connection(address, timeout=5).close()
+            addresses.append(address[0].rpartition(".")[0])
+        assert len(set(addresses)) == 2
 
     asyncio.run(scenario())
 

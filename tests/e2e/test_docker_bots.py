@@ -70,7 +70,7 @@ def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         for state in await backend.list():
             await backend.stop(state.name, 0)
             await backend.remove(state.name)
-        await docker_engine.remove_network(backend)
+        await docker_engine.remove_networks(backend)
         await backend.close()
 
     asyncio.run(clean())

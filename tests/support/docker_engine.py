@@ -70,9 +70,9 @@ def _built(agent: bytes) -> str:
     return NAMED
 
 
-async def remove_network(backend: ContainerBackend) -> None:
+async def remove_networks(backend: ContainerBackend) -> None:
     """What an installation that is given up leaves behind."""
     from activities.backends.docker.backend import DockerBackend
 
     assert isinstance(backend, DockerBackend)
-    await backend.remove_network()
+    await backend.remove_networks()

@@ -35,6 +35,7 @@ note("given " + json.dumps({k: v for k, v in values.items() if k.startswith("GIV
 if values.get("FAKE_SERVE") == "1":
     import socket
     server = socket.create_server(("", int(values["THE0_QUERY_PORT"])))
+    note("served")
 if values.get("FAKE_CHILD") == "1":
     import subprocess
     code = "import sys, time; print('child', flush=True); time.sleep(600)"

@@ -17,7 +17,7 @@ from activities.backends.docker.engine import Engine
 from activities.backends.docker.events import EngineEvents
 from activities.backends.docker.found import running_state, state_of
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
-from activities.backends.docker.network import ensure_network
+from activities.backends.docker.network import Networks
 from activities.backends.docker.starter import Starter
 from activities.backends.layout import ContainerFiles, bot_lock
 from activities.backends.left_log import keep_log
@@ -53,8 +53,8 @@ class DockerBackend:
         self._root = root
         self.installation = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
         self._engine = Engine(host)
-        self._network = f"durabot-{self.installation}"
-        self._starter = Starter(self._engine, root, image, self.installation, self._network)
+        self._networks = Networks(self._engine, self.installation, root)
+        self._starter = Starter(self._engine, root, image, self.installation, self._networks)
         self._starting = ThreadPoolExecutor(PARALLEL_STARTS, "docker-start")
         self._calling = ThreadPoolExecutor(PARALLEL_CALLS, "docker")
 
@@ -139,9 +139,10 @@ class DockerBackend:
         found = await self._call(lambda: self._engine.inspect(container))
         if found is None or not found["State"]["Running"]:
             return None
-        endpoint = found["NetworkSettings"]["Networks"].get(self._network) or {}
-        address = endpoint.get("IPAddress")
-        return (str(address), port) if address else None
+        for endpoint in found["NetworkSettings"]["Networks"].values():
+            if address := endpoint.get("IPAddress"):
+                return (str(address), port)
+        return None
 
     async def remove(self, name: str) -> None:
         """See the port."""
@@ -180,14 +181,12 @@ class DockerBackend:
 
     async def host_address(self) -> str:
         """Of this host on the bots' network, which is made when it is missing."""
-        return await self._call(
-            lambda: ensure_network(self._engine, self._network, self.installation, self._root)
-        )
+        return await self._call(self._networks.gateway)
 
-    async def remove_network(self) -> None:
-        """Of an installation that is given up: the next start makes it again. ``BackendRefused`` while
-        containers run in it."""
-        await self._call(lambda: self._engine.remove_network(self._network))
+    async def remove_networks(self) -> None:
+        """Of an installation that is given up: the next start makes them again. ``BackendRefused`` while
+        containers run in one."""
+        await self._call(self._networks.remove)
 
     def isolation(self) -> str:
         """See the port."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,6 +84,12 @@ class Engine:
                 return dict(self._client().inspect_network(name))
         except NotFound:
             return None
+
+    def networks(self, labels: Mapping[str, str]) -> Sequence[str]:
+        """Names of those that have all the labels."""
+        wanted = {"label": [f"{name}={value}" for name, value in labels.items()]}
+        with self._told("list of networks"):
+            return [str(found["Name"]) for found in self._client().networks(filters=wanted)]
 
     def create_network(self, name: str, *, options: Mapping[str, str], labels: Mapping[str, str]) -> None:
         """A bridge. Names are not unique by themselves: the caller has to hold a lock."""

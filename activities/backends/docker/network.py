@@ -1,8 +1,10 @@
-"""The bots' own bridge: they reach the world and this host's object store, not each other."""
+"""The bots' own bridges: they reach the world and this host's object store, not each other."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -13,20 +15,61 @@ from activities.backends.locks import locked
 from activities.errors import BackendUnavailable
 
 OPTIONS = {"com.docker.network.bridge.enable_icc": "false"}
+# The kernel's bridges have 1,023 ports. Starts that overlap may pass this by a few.
+LARGEST = 1000
 
 
-def ensure_network(engine: Engine, name: str, installation: str, root: Path) -> str:
-    """Make it when it is missing; returns this host's address on it."""
-    found = engine.network(name)
-    if found is None:
-        with locked(root / "locks" / ".network"):
-            found = engine.network(name)
-            if found is None:
-                engine.create_network(name, options=OPTIONS, labels={INSTALLATION: installation})
-                found = engine.network(name)
-    if found is None:
-        raise BackendUnavailable(f"network {name} was removed while it was made")
-    return gateway_of(found)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a new container is attached, and this host's address as seen from there."""
+
+    network: str
+    gateway: str
+
+
+class Networks:
+    """Of one installation: as many as its containers need, each made when it is needed. Blocking."""
+
+    def __init__(self, engine: Engine, installation: str, root: Path) -> None:
+        self._engine = engine
+        self._installation = installation
+        self._root = root
+
+    def place(self) -> Place:
+        """The first bridge that has room. This host's address on the first of all is reached from each."""
+        gateway = ""
+        for number in itertools.count(1):
+            name = self._name(number)
+            found = self._ensured(name)
+            gateway = gateway or gateway_of(found)
+            if len(found.get("Containers") or ()) < LARGEST:
+                break
+        return Place(network=name, gateway=gateway)
+
+    def gateway(self) -> str:
+        """This host's address on the first bridge."""
+        return gateway_of(self._ensured(self._name(1)))
+
+    def remove(self) -> None:
+        """All of them; ``BackendRefused`` while containers run in one."""
+        for name in self._engine.networks({INSTALLATION: self._installation}):
+            self._engine.remove_network(name)
+
+    def _name(self, number: int) -> str:
+        return f"durabot-{self._installation}" + (f"-{number}" if number > 1 else "")
+
+    def _ensured(self, name: str) -> dict[str, Any]:
+        found = self._engine.network(name)
+        if found is None:
+            with locked(self._root / "locks" / ".network"):
+                found = self._engine.network(name)
+                if found is None:
+                    labels = {INSTALLATION: self._installation}
+                    self._engine.create_network(name, options=OPTIONS, labels=labels)
+                    found = self._engine.network(name)
+        if found is None:
+            raise BackendUnavailable(f"network {name} was removed while it was made")
+        return found
 
 
 def gateway_of(inspected: Mapping[str, Any]) -> str:

@@ -7,15 +7,16 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
+from activities.backends.burial import bury
 from activities.backends.docker.create import ENVIRONMENT_FILE, UID, agent_environment, create_arguments
 from activities.backends.docker.engine import Engine
 from activities.backends.docker.found import state_of
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, registered
-from activities.backends.docker.network import ensure_network
+from activities.backends.docker.network import Networks
 from activities.backends.handed_over import make_directories, write_environment
 from activities.backends.layout import ContainerFiles, bot_lock, state_files
 from activities.backends.locks import locked
-from activities.errors import BackendRefused, BackendUnavailable, DurabotError, NotFound
+from activities.errors import BackendRefused, BackendUnavailable, Conflict, DurabotError, NotFound
 from activities.ports import ContainerSpec, ContainerState
 from agent import clear_directory
 
@@ -25,12 +26,12 @@ MAPPED_USERS = ("name=rootless", "name=userns")
 class Starter:
     """Blocking: called in a thread."""
 
-    def __init__(self, engine: Engine, root: Path, image: str, installation: str, network: str) -> None:
+    def __init__(self, engine: Engine, root: Path, image: str, installation: str, networks: Networks) -> None:
         self._engine = engine
         self._root = root
         self._image = image
         self._installation = installation
-        self._network = network
+        self._networks = networks
         self._checked = False
 
     def container(self, name: str) -> str:
@@ -51,16 +52,20 @@ class Starter:
                 state = state_of(found, files)
                 if state is not None:
                     return state
-                self._remove_unstarted(container, str(found["State"]["Status"]))
+                self._remove_unstarted(files, container)
             if spec.kind == "bot":
                 self._refuse_second(spec)
-            self._create(spec, files, container)
             try:
+                self._create(spec, files, container)
                 self._engine.start(container)
-            except DurabotError:
-                # What could not start must not stay; if this fails too, the next start removes it.
+            except DurabotError as error:
+                # Maybe nobody tries again, so neither what was created nor its environment may stay. If this
+                # fails too, the next start removes it.
                 with contextlib.suppress(DurabotError):
-                    self._remove_unstarted(container, "created")
+                    self._remove_unstarted(files, container)
+                if isinstance(error, NotFound | Conflict):
+                    # Of its network or its name, which somebody else removed or took meanwhile.
+                    raise BackendUnavailable(str(error)) from error
                 raise
             found = self._engine.inspect(container)
             state = state_of(found, files) if found is not None else None
@@ -70,7 +75,7 @@ class Starter:
 
     def _create(self, spec: ContainerSpec, files: ContainerFiles, container: str) -> None:
         self._check_engine()
-        gateway = ensure_network(self._engine, self._network, self._installation, self._root)
+        place = self._networks.place()
         try:
             variables = self._engine.image_environment(self._image)
         except NotFound as error:
@@ -87,24 +92,29 @@ class Starter:
                 # Else the engine makes them, as root, which only root could remove.
                 mounted.mkdir()
             inside = files.var / Path(ENVIRONMENT_FILE).name
-            write_environment(inside, agent_environment(spec, variables, gateway), owner)
+            write_environment(inside, agent_environment(spec, variables, place.gateway), owner)
         except OSError as error:
             raise BackendUnavailable(f"container {spec.name} cannot be started: {error}") from error
         body = create_arguments(
             spec,
             installation=self._installation,
             image=self._image,
-            network=self._network,
+            network=place.network,
             files=files,
             state=state,
         )
         self._engine.create(container, body)
 
-    def _remove_unstarted(self, container: str, status: str) -> None:
-        """What its starter left between create and start: its environment may be missing."""
-        if status != "created":
+    def _remove_unstarted(self, files: ContainerFiles, container: str) -> None:
+        """What was created and never started: its environment may be missing. One that has started after all
+        is left alone, and ``BackendUnavailable``."""
+        found = self._engine.inspect(container)
+        status = str(found["State"]["Status"]) if found is not None else "gone"
+        if status not in ("created", "gone"):
             raise BackendUnavailable(f"container {container} is {status}: it cannot be started now")
-        self._engine.remove(container)
+        if found is not None:
+            self._engine.remove(container)
+        bury(self._root, files.directory)
 
     def _refuse_second(self, spec: ContainerSpec) -> None:
         labels = {INSTALLATION: self._installation, BOT_ID: spec.bot_id, KIND: "bot"}
