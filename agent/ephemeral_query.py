@@ -18,6 +18,7 @@ INLINE_BYTES = 256 * 1024
 LARGEST_BYTES = 32 * 1024 * 1024
 LAST_WORDS_BYTES = 2000
 TIMEOUT_EXIT = 124
+KILL_AGAIN_S = 1.0
 
 
 def run(environment: dict[str, str]) -> int:
@@ -67,17 +68,16 @@ def _run_once(plan: dict[str, object], answers: Path, options: Options) -> tuple
     pid = processes.spawn(argv, environment, str(plan["code_path"]), str(answers), options.log_file)
     deadline = time.monotonic() + timeout
     outcome = ("exited", "")
-    killed = False
     while True:
         found = signal.sigtimedwait(processes.WAITED_FOR, max(0.0, deadline - time.monotonic()))
-        if found is None and not killed:
-            outcome = ("timeout", f"the query did not end within {timeout:g} s")
-        elif found is not None and found.si_signo != signal.SIGCHLD and not killed:
-            outcome = ("signal", "the query was stopped")
-        if outcome[0] != "exited" and not killed:
-            killed = True
-            deadline = time.monotonic() + timeout
-            processes.kill_session(pid)
+        if outcome[0] == "exited":
+            if found is None:
+                outcome = ("timeout", f"the query did not end within {timeout:g} s")
+            elif found.si_signo != signal.SIGCHLD:
+                outcome = ("signal", "the query was stopped")
+        if outcome[0] != "exited":
+            processes.kill_child(pid)
+            deadline = time.monotonic() + KILL_AGAIN_S
         ended, wait_status = os.waitpid(pid, os.WNOHANG)
         if ended:
             break

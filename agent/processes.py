@@ -82,6 +82,13 @@ def kill_session(leader: int) -> None:
         return
 
 
+def kill_child(pid: int) -> None:
+    """SIGKILL to a child and its session, which it may not lead yet; only while it has not been reaped: its
+    number belongs to nobody else until then."""
+    kill_session(pid)
+    signal_process(pid, signal.SIGKILL)
+
+
 def kill_children() -> None:
     """What left its session has become our child: end that, too."""
     for pid in children():
