@@ -12,8 +12,9 @@ from activities.ports import ContainerBackend, ContainerState
 from activities.realtime_query import ask
 
 QUERY_PORT = 9476
-# A query process is started with its bot and needs a moment; one that died is started again after a second.
-AWAY_S = 5.0
+# A query process is started with its bot and needs a moment; one that died is started again after a second or
+# two, and on a busy host its interpreter takes as long again.
+AWAY_S = 10.0
 AWAY_POLL_S = 0.05
 
 

@@ -310,7 +310,9 @@ def test_a_killed_query_server_comes_back(stack: Stack, tmp_path: Path) -> None:
     os.kill(pid, signal.SIGKILL)
     # A query that reached the dying one is broken with it, and never sent to the bot a second time.
     until(lambda: identify(pid) is None, what="the end of the query server")
-    assert ask(stack.gateway, "q-killed", "/echo").data["live"] is True
+    answer = ask(stack.gateway, "q-killed", "/echo")
+    assert answer.status == 200, answer
+    assert answer.data["live"] is True
     stack.run("stop", "q-killed")
 
 
