@@ -17,6 +17,7 @@ from pathlib import Path
 from bench import summary
 from bench.result import Result
 from bench.strip_chart import draw
+from worker.process_end import run_to_end
 
 RESULTS = Path(__file__).parent / "results"
 # In this order; each is a module with one function `measure`.
@@ -79,4 +80,4 @@ def show(name: str, result: Result, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_to_end(lambda: sys.exit(main(sys.argv[1:])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.support.s3_server import S3Server
 from tests.support.stack import Stack
 from tests.support.temporal_server import TemporalServer
+from worker.process_end import run_to_end
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +47,18 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
     own = Stack(tmp_path / "stack")
     yield own
     own.destroy()
+
+
+_status = [1]
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """For the end of the process, below."""
+    _status[0] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Ends the process as ``worker/process_end.py`` does, for the same reason: all has been told by now, and
+    a crash of the interpreter's shutdown would hide the result."""
+    run_to_end(lambda: sys.exit(_status[0]))
