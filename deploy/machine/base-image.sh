@@ -26,6 +26,9 @@ options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")
 options+=('--aptopt=DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; }')
 options+=('--aptopt=Dir::Cache::pkgcache ""' '--aptopt=Dir::Cache::srcpkgcache ""')
 options+=('--aptopt=Acquire::Languages "none"')
-mmdebstrap --quiet --variant=minbase --format=tar "${options[@]}" "$SUITE" - |
-    docker import --change 'CMD ["bash"]' - "$IMAGE" >/dev/null
+# By a file and not by a pipe: the engine would take half an archive for an image.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mmdebstrap --quiet --variant=minbase "${options[@]}" "$SUITE" "$scratch/base.tar"
+docker import --change 'CMD ["bash"]' "$scratch/base.tar" "$IMAGE" >/dev/null
 echo "made $IMAGE: $(docker image inspect --format '{{.Size}}' "$IMAGE") bytes"

@@ -35,6 +35,21 @@ def test_the_base_image_needs_an_engine_and_names_the_command_that_starts_one(tm
     assert "`make engine` starts one (as root)" in done.stderr
 
 
+def test_a_base_that_could_be_made_only_by_half_is_no_image(tmp_path: Path) -> None:
+    programs = {
+        "docker": f'case "$1" in version) ;; import) touch {tmp_path}/imported ;; *) exit 1 ;; esac',
+        "mmdebstrap": f'for last; do :; done; echo "$last" > {tmp_path}/target; echo half > "$last"; exit 3',
+        "id": "echo 0",
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = prepare("base-image.sh", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 3
+    assert not (tmp_path / "imported").exists()
+    assert not Path((tmp_path / "target").read_text().strip()).exists(), "its scratch file stays"
+
+
 def test_an_engine_that_answers_is_left_as_it_is() -> None:
     if reason := engine_missing():
         pytest.skip(reason)
