@@ -14,18 +14,19 @@ NAMES = {"python3.11": "main.py", "nodejs20": "main.js"}
 def write_bot(
     directory: Path,
     name: str,
-    source: str,
+    source: str | bytes,
     *,
     kind: str = "realtime",
     runtime: str = "python3.11",
+    entrypoint: str = "",
     query: str = "",
     schema: dict[str, Any] | None = None,
     **config: Any,
 ) -> Path:
     """``config`` is the rest of ``config.json``, such as ``schedule`` or the bot's own parameters."""
     directory.mkdir(parents=True, exist_ok=True)
-    entry = NAMES.get(runtime, "bot")
-    (directory / entry).write_text(source)
+    entry = entrypoint or NAMES.get(runtime, "bot")
+    (directory / entry).write_bytes(source.encode() if isinstance(source, str) else source)
     entrypoints = {"bot": entry}
     if query:
         entrypoints["query"] = f"query{Path(entry).suffix}"
