@@ -29,7 +29,7 @@ def engine_problem() -> str:
     try:
         client = docker.APIClient(HOST, version="auto")
     except docker.errors.DockerException as error:
-        return f"no Docker engine answers at {HOST}, `make image` starts one: {error}"
+        return f"no Docker engine answers at {HOST}, `make engine` starts one: {error}"
     try:
         client.inspect_image(BASE)
     except docker.errors.ImageNotFound:

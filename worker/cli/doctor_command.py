@@ -158,7 +158,7 @@ def _docker(settings: Settings) -> list[Check]:
     try:
         checks.append(Check(name="engine", result="ok", found=engine_found(host)))
     except DurabotError as error:
-        fix = "start the engine, or set DURABOT_DOCKER_HOST to its socket"
+        fix = "start the engine (`make engine`, as root), or set DURABOT_DOCKER_HOST to its socket"
         return [*checks, Check(name="engine", result="fail", found=str(error), fix=fix)]
     try:
         checks.append(Check(name="image", result="ok", found=image_found(host, image)))
