@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("docker", reason="the docker package is missing: pip install 'durabot[docker]'")
+
 from activities.backends.docker.backend import DockerBackend
 from activities.ports import ContainerState
 from tests.contract.test_container_backend import agent_file, lines, spec, until, waits_for_line

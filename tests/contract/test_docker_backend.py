@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("docker", reason="the docker package is missing: pip install 'durabot[docker]'")
+
 from activities.backends.docker import network
 from activities.backends.docker.backend import DockerBackend
 from activities.backends.docker.create import create_arguments

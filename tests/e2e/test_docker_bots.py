@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,26 @@ def test_a_scheduled_bot_runs_and_answers_queries(docker_stack: Stack, tmp_path:
     until(lambda: "ran with Ж" in stack.run("logs", "nightly", check=False).stdout, what="its line")
     assert stack.json("query", "nightly", "/answer") == 42
     stack.run("delete", "nightly", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "check", "fix"),
+    [
+        ("DURABOT_DOCKER_HOST", "unix:///nowhere.sock", "engine", "DURABOT_DOCKER_HOST"),
+        ("DURABOT_DOCKER_HOST", "tcp://10.0.0.1:2375", "isolation", ""),
+        ("DURABOT_DOCKER_IMAGE", "durabot-nowhere:1", "image", "make image"),
+    ],
+)
+def test_doctor_tells_what_bots_lack(
+    docker_stack: Stack, variable: str, value: str, check: str, fix: str
+) -> None:
+    found = {each["name"]: each for each in docker_stack.json("doctor")}
+    assert [found[name]["result"] for name in ("isolation", "engine", "image")] == ["ok"] * 3
+    worse = replace(docker_stack, settings={**docker_stack.settings, variable: value})
+    done = worse.run("doctor", "--json", check=False)
+    [told] = [each for each in json.loads(done.stdout) if each["name"] == check]
+    assert (done.returncode, told["result"]) == (1, "fail")
+    assert fix in told["fix"]
 
 
 def test_a_worker_that_is_killed_restarts_no_bot(docker_stack: Stack, tmp_path: Path) -> None:

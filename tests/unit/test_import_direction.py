@@ -41,6 +41,17 @@ def test_layer_imports_only_downwards(layer: str) -> None:
     assert found == {}
 
 
+def test_a_vendors_client_is_known_to_its_adapter_alone() -> None:
+    adapter = ROOT / "activities" / "backends" / "docker" / "engine.py"
+    found = [
+        path
+        for layer in LAYERS
+        for path in (ROOT / layer).rglob("*.py")
+        if any(name.partition(".")[0] == "docker" for name in imports_of(path.read_text()))
+    ]
+    assert found == [adapter]
+
+
 def test_the_check_sees_an_import_that_points_up() -> None:
     assert violations("activities", "from workflows.ids import bot_workflow_id") == ["workflows.ids"]
     assert violations("agent", "import minio") == ["minio"]

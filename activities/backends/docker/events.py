@@ -7,12 +7,15 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from activities.backends.docker.engine import Engine
 from activities.backends.docker.labels import INSTALLATION, NAME
 from activities.errors import DurabotError
 from activities.ports import ContainerEvent
+
+if TYPE_CHECKING:
+    # What is pure here is of use without the engine's client, too.
+    from activities.backends.docker.engine import Engine
 
 log = logging.getLogger(__name__)
 

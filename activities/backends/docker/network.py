@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from activities.backends.docker.engine import Engine
 from activities.backends.docker.labels import INSTALLATION
 from activities.backends.locks import locked
 from activities.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    # What is pure here is of use without the engine's client, too.
+    from activities.backends.docker.engine import Engine
 
 OPTIONS = {"com.docker.network.bridge.enable_icc": "false"}
 # The kernel's bridges have 1,023 ports. Starts that overlap may pass this by a few.
