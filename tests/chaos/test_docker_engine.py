@@ -38,15 +38,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnEngine
         own.destroy()
 
 
-# The client does not close a socket that could not connect; the interpreter does.
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_ends_are_found_and_what_runs_is_adopted(
     engine: OwnEngine, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     goes_on = LIVE[request.node.callspec.params["engine"]]
 
     async def scenario() -> None:
-        backend = DockerBackend(tmp_path / "root", docker_engine.NAMED, engine.host)
+        backend = DockerBackend(tmp_path / "root", engine.image, engine.host)
         resyncs: list[str] = []
 
         async def collect() -> None:

@@ -28,12 +28,17 @@ Make = Callable[..., DockerBackend]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    """Backends of one installation, or of another with ``root``."""
+def image(tmp_path: Path) -> str:
+    """The runtime image, with the agent of the contract suite."""
     try:
-        image = docker_engine.image_with(agent_file(tmp_path))
+        return docker_engine.image_with(agent_file(tmp_path))
     except docker_engine.Missing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def make(tmp_path: Path, image: str) -> Iterator[Make]:
+    """Backends of one installation, or of another with ``root``."""
     made: list[DockerBackend] = []
 
     def one(host: str = docker_engine.HOST, image: str = image, root: str = "root") -> DockerBackend:
@@ -87,7 +92,6 @@ def test_a_container_over_its_memory_is_told_so(make: Make) -> None:
 
 
 # The client does not close a socket that could not connect; the interpreter does.
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_events_resync_after_the_engine_was_away_and_calls_tell_of_it(make: Make, tmp_path: Path) -> None:
     async def scenario() -> None:
         broken = BrokenSocket(tmp_path / "engine.sock", docker_engine.HOST.removeprefix("unix://"))
@@ -154,7 +158,9 @@ def test_what_an_engine_refuses_leaves_nothing(make: Make, tmp_path: Path) -> No
     asyncio.run(scenario())
 
 
-def test_what_a_killed_starter_created_but_did_not_start_is_made_anew(make: Make, tmp_path: Path) -> None:
+def test_what_a_killed_starter_created_but_did_not_start_is_made_anew(
+    make: Make, tmp_path: Path, image: str
+) -> None:
     async def scenario() -> None:
         backend = make()
         given = spec(FAKE_SLEEP=600)
@@ -164,7 +170,7 @@ def test_what_a_killed_starter_created_but_did_not_start_is_made_anew(make: Make
         body = create_arguments(
             given,
             installation=backend.installation,
-            image=docker_engine.NAMED,
+            image=image,
             network=f"durabot-{backend.installation}",
             files=files,
             state=state,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
 from functools import cache
 from pathlib import Path
 
+from activities.errors import BackendUnavailable, NotFound
 from activities.ports import ContainerBackend
 
 HOST = os.environ.get("DURABOT_DOCKER_HOST") or "unix:///var/run/docker.sock"
 BASE = os.environ.get("DURABOT_DOCKER_IMAGE") or "durabot-runtime:latest"
-NAMED = "durabot-contract:latest"
 
 
 class Missing(Exception):
@@ -23,19 +24,18 @@ class Missing(Exception):
 def engine_problem() -> str:
     """Empty when an engine with our image answers."""
     try:
-        import docker
+        from activities.backends.docker.engine import Engine
     except ImportError:
         return "the docker package is missing: pip install 'durabot[docker]'"
+    engine = Engine(HOST)
     try:
-        client = docker.APIClient(HOST, version="auto")
-    except docker.errors.DockerException as error:
-        return f"no Docker engine answers at {HOST}, `make engine` starts one: {error}"
-    try:
-        client.inspect_image(BASE)
-    except docker.errors.ImageNotFound:
+        engine.image_environment(BASE)
+    except NotFound:
         return f"image {BASE} is missing: `make image` makes it"
+    except BackendUnavailable as error:
+        return f"no Docker engine answers, `make engine` starts one: {error}"
     finally:
-        client.close()
+        engine.close()
     return ""
 
 
@@ -50,6 +50,8 @@ def image_with(agent: Path) -> str:
 def _built(agent: bytes) -> str:
     import docker
 
+    # By content: checkouts that share an engine do not take each other's.
+    name = f"durabot-contract:{hashlib.sha256(BASE.encode() + agent).hexdigest()[:12]}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
         for name, data, mode in (
@@ -62,12 +64,12 @@ def _built(agent: bytes) -> str:
     context.seek(0)
     client = docker.APIClient(HOST, version="auto")
     try:
-        for line in client.build(fileobj=context, custom_context=True, tag=NAMED, rm=True, decode=True):
+        for line in client.build(fileobj=context, custom_context=True, tag=name, rm=True, decode=True):
             if "error" in line:
                 raise AssertionError(line["error"])
     finally:
         client.close()
-    return NAMED
+    return name
 
 
 async def remove_networks(backend: ContainerBackend) -> None:

@@ -30,6 +30,7 @@ class OwnEngine:
         self._directory = Path(tempfile.mkdtemp(prefix="engine-"))
         self._live_restore = live_restore
         self._process: subprocess.Popen[bytes] | None = None
+        self.image = ""
 
     @property
     def host(self) -> str:
@@ -64,7 +65,8 @@ class OwnEngine:
             file.unlink(missing_ok=True)
 
     def load(self, image: str, source: str) -> None:
-        """Copy an image from another engine."""
+        """Copy an image from another engine; it is ``image`` then."""
+        self.image = image
         saving = subprocess.Popen(["docker", "-H", source, "save", image], stdout=subprocess.PIPE)
         subprocess.run(
             ["docker", "-H", self.host, "load"], stdin=saving.stdout, check=True, capture_output=True

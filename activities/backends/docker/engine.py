@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from activities.errors import BackendRefused, BackendUnavailable, Conflict, Dura
 # Over what an engine needs that starts many containers at once.
 TIMEOUT_S = 120
 CONNECTIONS = 32
+UNIX = "unix://"
 
 
 class Engine:
@@ -133,6 +135,7 @@ class Engine:
 
     def _client(self) -> Any:
         with self._connecting:
+            _listens(self.host)
             if self._connected is None:
                 self._connected = docker.APIClient(
                     self.host, version="auto", timeout=TIMEOUT_S, max_pool_size=CONNECTIONS
@@ -152,6 +155,15 @@ class Engine:
             json.JSONDecodeError,
         ) as error:
             raise BackendUnavailable(f"{what}: the engine at {self.host} does not answer: {error}") from error
+
+
+def _listens(host: str) -> None:
+    """Raises ``OSError`` when not. The client itself leaves a socket open whenever nobody listens, one for
+    each call while an engine is away; asking here takes microseconds."""
+    if host.startswith(UNIX):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(TIMEOUT_S)
+            probe.connect(host.removeprefix(UNIX))
 
 
 def _ours(status: int) -> type[DurabotError]:
