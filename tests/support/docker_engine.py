@@ -51,7 +51,7 @@ def _built(agent: bytes) -> str:
     import docker
 
     # By content: checkouts that share an engine do not take each other's.
-    name = f"durabot-contract:{hashlib.sha256(BASE.encode() + agent).hexdigest()[:12]}"
+    tag = f"durabot-contract:{hashlib.sha256(BASE.encode() + agent).hexdigest()[:12]}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
         for name, data, mode in (
@@ -64,12 +64,12 @@ def _built(agent: bytes) -> str:
     context.seek(0)
     client = docker.APIClient(HOST, version="auto")
     try:
-        for line in client.build(fileobj=context, custom_context=True, tag=name, rm=True, decode=True):
+        for line in client.build(fileobj=context, custom_context=True, tag=tag, rm=True, decode=True):
             if "error" in line:
                 raise AssertionError(line["error"])
     finally:
         client.close()
-    return name
+    return tag
 
 
 async def remove_networks(backend: ContainerBackend) -> None:
