@@ -10,6 +10,13 @@ fail() { echo "start-engine: $*" >&2; exit 1; }
 answers() { command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 told() { echo "engine $(docker version --format '{{.Server.Version}}') answers at ${DOCKER_HOST:-unix:///var/run/docker.sock}"; }
 
+# An engine that was killed leaves its pid, which by now may be another program's: it would wait for that.
+forget_another() {
+    local pid
+    pid=$(cat "$1" 2>/dev/null || true)
+    if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$2" ]; then rm -f "$1"; fi
+}
+
 if answers; then told; exit 0; fi
 [ -z "${DOCKER_HOST:-}" ] || fail "no engine answers at DOCKER_HOST=$DOCKER_HOST: start it, or unset DOCKER_HOST to have one here"
 [ "$(id -u)" = 0 ] || fail "an engine needs root: run this as root, or start your Docker"
@@ -22,9 +29,8 @@ fi
 # Where a service manager runs, the package or this has started it.
 if [ -d /run/systemd/system ]; then systemctl start docker; fi
 if ! answers; then
-    # An engine that was killed leaves its pid, which by now may be another program's.
-    pid=$(cat /var/run/docker.pid 2>/dev/null || true)
-    if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != dockerd ]; then rm -f /var/run/docker.pid; fi
+    forget_another /var/run/docker.pid dockerd
+    forget_another /var/run/docker/containerd/containerd.pid containerd
     setsid dockerd >>"$LOG" 2>&1 </dev/null &
     started=$!
     for ((tick = 0; tick < DEADLINE_S * 5; tick++)); do
