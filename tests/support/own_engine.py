@@ -1,4 +1,4 @@
-"""A Docker engine of a test's own, which it may kill: own data, socket and networks, beside the host's."""
+"""A Docker engine of a test's own, which it may kill: own data, socket and network, beside the host's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support.own_network import OwnNetwork
+
 START_S = 60.0
 
 
@@ -19,16 +21,18 @@ def missing() -> str:
         return "a Docker engine of the test's own needs root"
     if shutil.which("dockerd") is None:
         return "dockerd is missing: `make image` installs an engine"
+    if shutil.which("ip") is None:
+        return "ip (package iproute2) is missing, which makes the network of the engine"
     return ""
 
 
 class OwnEngine:
-    """Its iptables rules are off: they would be the other engine's as well. Its directory has a short name
-    of its own, because a socket's path has 107 bytes at most."""
+    """Its directory has a short name of its own, because a socket's path has 107 bytes at most."""
 
     def __init__(self, *, live_restore: bool) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="engine-"))
         self._live_restore = live_restore
+        self.network = OwnNetwork()
         self._process: subprocess.Popen[bytes] | None = None
         self.image = ""
 
@@ -38,11 +42,12 @@ class OwnEngine:
 
     def start(self) -> None:
         """Returns when it answers."""
+        self.network.make()
         directory = self._directory
-        command = ["dockerd", "--host", self.host, "--data-root", f"{directory}/data"]
+        command = [*self.network.enter, "dockerd", "--host", self.host, "--data-root", f"{directory}/data"]
         command += ["--exec-root", f"{directory}/exec", "--pidfile", f"{directory}/engine.pid"]
         command += ["--bridge", "none", "--iptables=false", "--ip6tables=false"]
-        command += ["--default-address-pool", "base=10.213.0.0/16,size=24"]
+        command += ["--default-address-pool", f"base={self.network.pool},size=24"]
         command += ["--live-restore"] * self._live_restore
         with (directory / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
@@ -89,6 +94,7 @@ class OwnEngine:
             if mount.startswith(f"{self._directory}/"):
                 subprocess.run(["umount", mount], check=True)
         shutil.rmtree(self._directory)
+        self.network.remove()
 
     def _processes(self) -> list[int]:
         numbers = [int(place.name) for place in Path("/proc").iterdir() if place.name.isdigit()]
