@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 from py_compile import PycInvalidationMode, compile
 
+from agent.sources import source_files
+
 SHEBANG = b"#!/usr/bin/env -S python3 -I\n"
 MAIN = b"""import sys
 from agent.boot import again
@@ -17,7 +19,6 @@ from agent.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-LEFT_OUT = frozenset({"zipapp_build.py"})
 # As files of the child's interpreter they have to stay readable as source.
 SOURCES = frozenset({"python_bot.py", "python_query.py"})
 
@@ -27,9 +28,8 @@ def build(target: Path) -> Path:
 
     Another Python version than the builder's cannot use the compiled code, so the source is there too.
     """
-    package = Path(__file__).parent
-    files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".js"))
-    newest = max(path.stat().st_mtime_ns for path in files)
+    files = source_files()
+    newest = max(path.stat().st_mtime_ns for _, path in files)
     if target.exists() and target.stat().st_mtime_ns > newest:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,10 +38,7 @@ def build(target: Path) -> Path:
         raw.write(SHEBANG)
         with zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as archive:
             _add(archive, "__main__.py", MAIN)
-            for path in files:
-                if path.name in LEFT_OUT:
-                    continue
-                name = str(path.relative_to(package.parent))
+            for name, path in files:
                 _add(archive, name, path.read_bytes())
                 if path.suffix == ".py" and path.name not in SOURCES:
                     _add(archive, name + "c", _compiled(path, scratch))

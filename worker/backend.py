@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from pathlib import Path
 
-from activities.errors import BackendRefused
+from activities.errors import BackendRefused, DurabotError
 from activities.ports import ContainerBackend
 from agent.zipapp_build import build
 from worker.settings import Settings, interpreter
 from worker.version import version
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -31,6 +35,20 @@ def _docker(settings: Settings) -> ContainerBackend:
     except ImportError as error:
         raise BackendRefused("the docker backend needs its package: pip install 'durabot[docker]'") from error
     return DockerBackend(settings.data / "docker", settings.docker_image, settings.docker_host)
+
+
+async def warn_of_image(settings: Settings) -> None:
+    """Into the log, where the image has another agent than this worker: bots go on with it."""
+    if settings.backend != "docker":
+        return
+    from activities.backends.docker.look import agent_problem
+
+    try:
+        problem = await asyncio.to_thread(agent_problem, settings.docker_host, settings.docker_image)
+    except DurabotError as error:
+        problem = f"the image's agent cannot be checked: {error}"
+    if problem:
+        log.warning("%s; `make image` makes the image anew", problem)
 
 
 async def keep_store_reachable(settings: Settings, backend: ContainerBackend) -> None:

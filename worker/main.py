@@ -24,7 +24,7 @@ from activities.realtime import RealtimeQueries
 from activities.running_bot import RunningBots
 from activities.state import StateActivities
 from agent.errors import StoreUnavailable
-from worker.backend import keep_store_reachable, make_backend
+from worker.backend import keep_store_reachable, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.process_end import run_to_end
 from worker.settings import Settings
@@ -58,10 +58,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     asked = asyncio.Event()
     checking = asyncio.create_task(_check_storage(settings, asked))
     reaching = asyncio.create_task(keep_store_reachable(settings, backend))
+    warning = asyncio.create_task(warn_of_image(settings))
     client = await _connected(settings, stop)
     if client is None:
-        checking.cancel()
-        reaching.cancel()
+        for task in (checking, reaching, warning):
+            task.cancel()
         if settings.stop_bots_with_worker:
             # Their ends are told by the next worker.
             await _stop_containers(backend)
@@ -86,7 +87,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             watching.cancel()
             checking.cancel()
             reaching.cancel()
-            await asyncio.gather(watching, checking, reaching, return_exceptions=True)
+            warning.cancel()
+            await asyncio.gather(watching, checking, reaching, warning, return_exceptions=True)
             await backend.close()
     for task in broken:
         await task

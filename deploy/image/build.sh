@@ -2,7 +2,7 @@
 # Builds the universal image: `make image`. From the environment:
 #   IMAGE     its name, durabot-runtime:latest unless set
 #   RUNTIMES  those that are in it, all unless set: RUNTIMES="python3.11 nodejs20" is a slim variant
-#   PYTHON    whose pip fetches the .NET runtime
+#   PYTHON    whose pip fetches the .NET runtime, and which takes the agent's digest
 #   FRESH     1 builds each layer anew, so that it has the security updates of today
 #   LOCKED    1 refuses packages of other versions than deploy/image/packages.txt lists, instead of telling them
 set -euo pipefail
@@ -41,9 +41,13 @@ if has dotnet8; then
 fi
 rm -rf "$CONTEXT/fetched"
 
+# Workers compare it with their own agent: an image outlives upgrades of what runs it.
+agent=$("$PYTHON" -m agent.sources) || fail "$PYTHON cannot take the agent's digest: set PYTHON to a Python 3.11 or later"
+
 options=()
 if [ "${FRESH:-}" = 1 ]; then options+=(--no-cache); fi
-if ! docker build "${options[@]}" --build-arg "RUNTIMES=$RUNTIMES" --tag "$IMAGE" "$CONTEXT"; then
+if ! docker build "${options[@]}" --build-arg "RUNTIMES=$RUNTIMES" \
+    --label "durabot.agent=$agent" --tag "$IMAGE" "$CONTEXT"; then
     docker image inspect "$BASE" >/dev/null 2>&1 \
         || fail "the base $BASE is not here and cannot be pulled: \`make base-image\` makes it (as root)"
     fail "the build failed; see above"

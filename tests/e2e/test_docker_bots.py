@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.sources import digest
 from tests.support import docker_engine
 from tests.support.bots import write_bot
 from tests.support.conditions import until
@@ -50,21 +51,27 @@ def main(bot_id, config):
         kept.append(bytearray(b"x" * (8 << 20)))
 """
 
+STACK_SETTINGS = {
+    "DURABOT_BACKEND": "docker",
+    "DURABOT_DOCKER_HOST": docker_engine.HOST,
+    "DURABOT_DOCKER_IMAGE": docker_engine.BASE,
+}
+
 
 @pytest.fixture(scope="module")
 def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests of this module, which leave it as it was."""
     if problem := docker_engine.engine_problem():
         pytest.skip(problem)
-    settings = {
-        "DURABOT_BACKEND": "docker",
-        "DURABOT_DOCKER_HOST": docker_engine.HOST,
-        "DURABOT_DOCKER_IMAGE": docker_engine.BASE,
-    }
     directory = tmp_path_factory.mktemp("docker-stack")
-    stack = Stack(directory / "data", settings)
+    stack = Stack(directory / "data", STACK_SETTINGS)
     stack.up()
     yield stack
+    give_up(stack)
+
+
+def give_up(stack: Stack) -> None:
+    """Nothing of it is left on the engine."""
     stack.destroy()
 
     async def clean() -> None:
@@ -164,6 +171,36 @@ def test_doctor_tells_what_bots_lack(
     [told] = [each for each in json.loads(done.stdout) if each["name"] == check]
     assert (done.returncode, told["result"]) == (1, "fail")
     assert fix in told["fix"]
+
+
+def test_an_image_with_another_agent_is_told_and_bots_run_all_the_same(
+    docker_stack: Stack, tmp_path: Path
+) -> None:
+    """The agent is that of the image; what it says of itself is what differs."""
+    images = {name: docker_engine.image_labelled(f"durabot.agent={name}") for name in (digest(), "0123abcd")}
+    found = {
+        name: next(
+            check
+            for check in replace(
+                docker_stack, settings={**docker_stack.settings, "DURABOT_DOCKER_IMAGE": image}
+            ).json("doctor")
+            if check["name"] == "image's agent"
+        )
+        for name, image in images.items()
+    }
+    assert found[digest()]["result"] == "ok"
+    assert found["0123abcd"]["result"] == "warn"
+    assert "0123abcd" in found["0123abcd"]["found"]
+    assert "make image" in found["0123abcd"]["fix"]
+    own = Stack(tmp_path / "stack", {**STACK_SETTINGS, "DURABOT_DOCKER_IMAGE": images["0123abcd"]})
+    own.up()
+    try:
+        until(lambda: "has another agent (0123abcd)" in own.log("worker"), what="the worker's warning")
+        write_bot(tmp_path / "bot", "older", BOT)
+        assert own.json("deploy", str(tmp_path / "bot"))["message"].startswith("Running")
+        own.run("delete", "older", "--yes")
+    finally:
+        give_up(own)
 
 
 def test_a_worker_that_is_killed_restarts_no_bot(docker_stack: Stack, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from agent.contract import RUNTIMES
+from agent.sources import digest
 from agent.version import VERSION
 from tests.support import image_run
 from tests.support.agent_run import code_zip
@@ -119,6 +120,10 @@ print(zoneinfo.ZoneInfo("Europe/Zurich"), zoneinfo.ZoneInfo("US/Eastern"))
 def test_the_agent_tells_its_version() -> None:
     ended = image_run.run("/app/runtime", "version")
     assert (ended.code, ended.out, ended.err) == (0, f"{VERSION}\n", "")
+
+
+def test_the_image_is_labelled_with_the_digest_of_its_agent() -> None:
+    assert image_run.label("durabot.agent") == digest()
 
 
 def test_the_image_s_own_command_without_its_variables_ends_with_one_line_that_names_one() -> None:

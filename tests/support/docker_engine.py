@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import tarfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -47,19 +48,31 @@ def image_with(agent: Path) -> str:
 
 
 @cache
+def image_labelled(label: str) -> str:
+    """The runtime image with one label more; raises ``Missing`` with the reason."""
+    if problem := engine_problem():
+        raise Missing(problem)
+    return _image(f"FROM {BASE}\nLABEL {label}\n", {})
+
+
+@cache
 def _built(agent: bytes) -> str:
+    return _image(f"FROM {BASE}\nCOPY runtime /app/runtime\n", {"runtime": agent})
+
+
+def _image(recipe: str, files: Mapping[str, bytes]) -> str:
     import docker
 
     # By content: checkouts that share an engine do not take each other's.
-    tag = f"durabot-contract:{hashlib.sha256(BASE.encode() + agent).hexdigest()[:12]}"
+    content = hashlib.sha256(recipe.encode())
+    for data in files.values():
+        content.update(data)
+    tag = f"durabot-contract:{content.hexdigest()[:12]}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
-        for name, data, mode in (
-            ("Dockerfile", f"FROM {BASE}\nCOPY runtime /app/runtime\n".encode(), 0o644),
-            ("runtime", agent, 0o755),
-        ):
+        for name, data in {"Dockerfile": recipe.encode(), **files}.items():
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), mode
+            entry.size, entry.mode = len(data), 0o755
             archive.addfile(entry, io.BytesIO(data))
     context.seek(0)
     client = docker.APIClient(HOST, version="auto")

@@ -64,6 +64,13 @@ def _agent_is_of_this_tree() -> bool:
         return all(name in theirs.namelist() and ours.read(name) == theirs.read(name) for name in names)
 
 
+def label(name: str) -> str:
+    """Of the image; empty without it."""
+    found = _docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{name}"}}}}', IMAGE)
+    assert found.returncode == 0, found.stderr
+    return found.stdout.strip()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """``code`` is the container's exit code."""

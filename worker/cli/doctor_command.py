@@ -152,7 +152,7 @@ def _docker(settings: Settings) -> list[Check]:
     except DurabotError as error:
         return [Check(name="isolation", result="fail", found=str(error))]
     # Here: the package is there only where the backend could be made.
-    from activities.backends.docker.look import engine_found, image_found
+    from activities.backends.docker.look import agent_problem, engine_found, image_found
 
     host, image = settings.docker_host, settings.docker_image
     try:
@@ -162,9 +162,13 @@ def _docker(settings: Settings) -> list[Check]:
         return [*checks, Check(name="engine", result="fail", found=str(error), fix=fix)]
     try:
         checks.append(Check(name="image", result="ok", found=image_found(host, image)))
+        problem = agent_problem(host, image)
     except DurabotError as error:
-        checks.append(Check(name="image", result="fail", found=str(error), fix=IMAGE_FIX))
-    return checks
+        return [*checks, Check(name="image", result="fail", found=str(error), fix=IMAGE_FIX)]
+    if problem:
+        fix = f"IMAGE={image} make image, then restart bots that shall have it"
+        return [*checks, Check(name="image's agent", result="warn", found=problem, fix=fix)]
+    return [*checks, Check(name="image's agent", result="ok", found="that of this worker")]
 
 
 def _sandbox(settings: Settings) -> Check:

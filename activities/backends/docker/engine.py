@@ -39,6 +39,11 @@ class Engine:
         with self._told(f"image {image}"):
             return [*(self._client().inspect_image(image)["Config"].get("Env") or ())]
 
+    def image_labels(self, image: str) -> dict[str, str]:
+        """``NotFound`` when the engine does not have it."""
+        with self._told(f"image {image}"):
+            return dict(self._client().inspect_image(image)["Config"].get("Labels") or {})
+
     def create(self, name: str, body: Mapping[str, Any]) -> None:
         """``Conflict`` when the name is in use."""
         with self._told(f"container {name} cannot be created"):
