@@ -24,12 +24,14 @@ async def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     client = await connect_patiently(settings.temporal_address_in_use, settings.temporal_namespace)
-    backend = make_backend(settings)
+    # One that leaves all to Temporal needs no way to bots: it may run where there is none.
+    backend = None if settings.query_mode == "temporal" else make_backend(settings)
     try:
-        queries = Queries(settings, client, RunningBots(backend))
+        queries = Queries(settings, client, RunningBots(backend) if backend is not None else None)
         await serve(build_app(queries), settings.gateway_host, settings.gateway_port, stop)
     finally:
-        await backend.close()
+        if backend is not None:
+            await backend.close()
 
 
 if __name__ == "__main__":
