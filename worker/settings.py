@@ -86,24 +86,24 @@ class Settings(BaseSettings):
     @property
     def temporal_address_in_use(self) -> str:
         """Where Temporal is reached from this machine."""
-        return self.temporal_address or f"{_reachable(self.bind_host)}:{self.temporal_port}"
+        return self.temporal_address or f"{reachable(self.bind_host)}:{self.temporal_port}"
 
     @property
     def s3_endpoint_in_use(self) -> str:
         """Where the object store is reached from this machine."""
-        return self.s3_endpoint or f"{_reachable(self.bind_host)}:{self.s3_port}"
+        return self.s3_endpoint or f"{reachable(self.bind_host)}:{self.s3_port}"
 
     @property
     def gateway_url(self) -> str:
         """Where the gateway is reached from this machine."""
-        return f"http://{_reachable(self.gateway_host)}:{self.gateway_port}"
+        return f"http://{reachable(self.gateway_host)}:{self.gateway_port}"
 
     @property
     def ui_url(self) -> str:
         """Temporal's Web UI; of an existing server only its operators know the address."""
         if not self.temporal_embedded:
             return ""
-        return f"http://{_reachable(self.bind_host)}:{self.temporal_ui_port}"
+        return f"http://{reachable(self.bind_host)}:{self.temporal_ui_port}"
 
     def s3_credentials(self) -> tuple[str, str]:
         """The configured ones, else those that ``up`` made for the embedded server; empty when neither is."""
@@ -129,7 +129,8 @@ def interpreter() -> str:
     return str(Path(sys.executable).resolve())
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
+    """Where this machine reaches a server that listens at ``host``."""
     return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
 
 

@@ -11,6 +11,7 @@ from worker.process_end import run_to_end
 COMMANDS = (
     "up",
     "down",
+    "serve",
     "doctor",
     "ui",
     "init",

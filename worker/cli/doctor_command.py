@@ -105,6 +105,9 @@ def _stack(settings: Settings) -> list[Check]:
     if SUPERVISOR in running:
         found = ", ".join(f"{name} (pid {process.pid})" for name, process in running.items())
         checks.append(Check(name="stack", result="ok", found=f"running: {found}"))
+    elif not settings.temporal_embedded and not settings.s3_embedded:
+        # Somebody else starts its parts, and here is maybe none of them.
+        checks.append(_gateway(settings))
     else:
         checks.append(Check(name="stack", result="warn", found="not running", fix="durabot up"))
         for line in taken(settings):
@@ -119,6 +122,16 @@ def _stack(settings: Settings) -> list[Check]:
     if SUPERVISOR in running or not settings.s3_embedded:
         checks.append(_store(settings))
     return checks
+
+
+def _gateway(settings: Settings) -> Check:
+    from worker.embedded.stack import answers
+
+    url = settings.gateway_url
+    if answers(f"{url}/health"):
+        return Check(name="gateway", result="ok", found=url)
+    fix = "durabot serve gateway, or set DURABOT_GATEWAY_HOST and DURABOT_GATEWAY_PORT to where it is"
+    return Check(name="gateway", result="warn", found=f"none answers at {url}", fix=fix)
 
 
 def _store(settings: Settings) -> Check:

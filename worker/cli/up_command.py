@@ -70,7 +70,8 @@ async def _serve(settings: Settings, as_json: bool) -> None:
     processes = run_file(settings)
     if processes.claim() is None:
         # It has not yet said so itself, or the caller would not be here.
-        fail(f"another `durabot up` has just begun on {settings.data}", code="conflict", as_json=as_json)
+        by = "another `durabot up` that has just begun, or `durabot serve`"
+        fail(f"{settings.data} is in use by {by}", code="data_dir_in_use", as_json=as_json)
     processes.write(SUPERVISOR, os.getpid())
     begun = time.monotonic()
 

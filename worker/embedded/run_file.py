@@ -30,6 +30,19 @@ class RunFile:
             return None
         return descriptor
 
+    def share(self) -> bool:
+        """Keep the data directory from whoever would claim it, until this process and the program that takes
+        its place have ended. False when somebody has claimed it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        os.set_inheritable(descriptor, True)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        return True
+
     def write(self, name: str, pid: int) -> None:
         """Remember a process under this name."""
         self.directory.mkdir(parents=True, exist_ok=True)

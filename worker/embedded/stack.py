@@ -45,7 +45,7 @@ def stages(settings: Settings) -> list[list[Service]]:
         return ready_file.exists()
 
     async def gateway_ready() -> bool:
-        return await asyncio.to_thread(_answers, f"{settings.gateway_url}/health")
+        return await asyncio.to_thread(answers, f"{settings.gateway_url}/health")
 
     worker = Service(
         name="worker",
@@ -67,7 +67,8 @@ def stages(settings: Settings) -> list[list[Service]]:
     return [servers, [worker, gateway]]
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET ends with 200."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
