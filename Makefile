@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup system engine base-image image demo test lint clean bench
+.PHONY: setup system engine base-image image compose-plugin compose-images demo test lint clean bench
 
 setup: $(STAMP)
 
@@ -36,6 +36,13 @@ base-image: engine
 # A slim variant: make image RUNTIMES="python3.11 nodejs20" IMAGE=durabot-runtime:slim
 image: $(STAMP)
 	@PYTHON=$(VENV)/bin/python deploy/image/build.sh
+
+# The control plane in containers: its image, and the engine's `compose` command where that is missing.
+compose-plugin:
+	@deploy/machine/compose-plugin.sh
+
+compose-images: $(STAMP)
+	@PYTHON=$(VENV)/bin/python deploy/control-plane/build.sh
 
 # The main job on real servers, with nothing else needed. KEEP=1 leaves it running until Ctrl-C.
 demo: $(STAMP)
