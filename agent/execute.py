@@ -189,6 +189,8 @@ class Execution:
                 self._server.tend(now)
                 if self._server.ready != was_ready:
                     self._status.query_ready(self._server.ready)
+            if self._server and not self._log.held:
+                self._server.pass_on()
             ticking = self._log.note()
             if self._syncs and not killing_at:
                 self._log.regulate(self._bot)
@@ -373,7 +375,7 @@ class Execution:
 
     def _pause(self, seconds: float, *, interruptible: bool = True) -> None:
         """Until a signal or the time; reaps whatever ended."""
-        waited = processes.WAITED_FOR if interruptible else {signal.SIGCHLD}
+        waited = processes.WAITED_FOR | {processes.PRINTED} if interruptible else {signal.SIGCHLD}
         found = signal.sigtimedwait(waited, max(0.0, seconds))
         if found is not None and found.si_signo in (signal.SIGTERM, signal.SIGINT):
             self._stop_asked = True

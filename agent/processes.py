@@ -8,6 +8,8 @@ from agent import kernel
 from agent.posix_signals import signal
 
 WAITED_FOR = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+# The query process has printed something; blocked before it is asked for.
+PRINTED = signal.SIGIO
 
 
 def become_init() -> None:
@@ -16,18 +18,24 @@ def become_init() -> None:
     Blocked signals are queued even for PID 1. A process that is not dumpable cannot be read through /proc by
     another of the same user, so neither credentials nor environment can.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR)
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR | {PRINTED})
     kernel.prctl(kernel.SET_CHILD_SUBREAPER, 1)
     kernel.prctl(kernel.SET_DUMPABLE, 0)
 
 
-def spawn(argv: list[str], environment: dict[str, str], directory: str, output: str, errors: str = "") -> int:
-    """The pid of a new session whose stdout and stderr append to ``output``, or stderr to ``errors``.
+def spawn(
+    argv: list[str], environment: dict[str, str], directory: str, output: str | int, errors: str = ""
+) -> int:
+    """The pid of a new session whose stdout and stderr append to ``output``, or stderr to ``errors``. An open
+    descriptor as ``output`` stays the caller's.
 
     A program that cannot be executed ends with 127 and a line in its own output, like a shell's.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    logs = [os.open(path, flags, 0o644) for path in (output, errors or output)]
+    logs = [
+        os.dup(target) if isinstance(target, int) else os.open(target, flags, 0o644)
+        for target in (output, errors or output)
+    ]
     try:
         agent = os.getpid()
         pid = os.fork()
@@ -48,7 +56,7 @@ def _become(
         kernel.prctl(kernel.SET_PDEATHSIG, int(signal.SIGKILL))
         if os.getppid() != agent:
             os._exit(137)
-        for number in WAITED_FOR | {signal.SIGPIPE}:
+        for number in WAITED_FOR | {PRINTED, signal.SIGPIPE}:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         nothing = os.open("/dev/null", os.O_RDONLY)

@@ -46,12 +46,16 @@ class QueryServer:
         options: Options,
         children: Children,
     ) -> None:
+        # Most bots have no queries, and their agents stay smaller without it.
+        from agent.query_output import QueryOutput
+
         self.ready = False
         self._children = children
         self._argv = argv
         self._environment = environment
         self._directory = directory
         self._options = options
+        self._output = QueryOutput(options)
         self._pid = 0
         self._started = 0.0
         self._again_at = 0.0
@@ -61,9 +65,8 @@ class QueryServer:
         """At once; it is ready when its port accepts. One that cannot be started now is tried again."""
         self.ready = False
         self._started = time.monotonic()
-        log = self._options.log_file
         try:
-            self._pid = processes.spawn(self._argv, self._environment, self._directory, log)
+            self._pid = processes.spawn(self._argv, self._environment, self._directory, self._output.end)
         except OSError as error:
             self._wait_longer(f"could not be started: {error.strerror}", self._started)
             return
@@ -85,9 +88,14 @@ class QueryServer:
 
     def _wait_longer(self, what: str, now: float) -> None:
         self._again_at = now + self._pause
+        self._output.drain(last=True)
         text = f"the query process {what}; it starts again in {self._pause:g} s"
         log_record(self._options, "WARNING", text)
         self._pause = min(self._pause * 2, LARGEST_PAUSE_S)
+
+    def pass_on(self) -> None:
+        """What it printed, to the bot's log. It waits when this is not called."""
+        self._output.drain()
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -98,7 +106,9 @@ class QueryServer:
         """A moment for a clean end, then kill it."""
         deadline = time.monotonic() + STOP_S
         while self._pid and not self._children.ended(self._pid) and time.monotonic() < deadline:
-            signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+            signal.sigtimedwait({signal.SIGCHLD, processes.PRINTED}, 0.1)
             self._children.reap()
+            self.pass_on()
         if self._pid:
             processes.kill_session(self._pid)
+        self._output.drain(last=True)

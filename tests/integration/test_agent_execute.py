@@ -256,6 +256,44 @@ time.sleep(600)
     assert run.stop() == 0
 
 
+def test_bot_and_query_process_do_not_cut_each_others_lines(agents: Start) -> None:
+    """Both write their lines in pieces, as programs without a buffer do."""
+    bot = """
+import os, pathlib, time
+printed = pathlib.Path(os.environ["STATE_DIR"], "printed")
+def main(bot_id, config):
+    os.write(1, b"bot: half")
+    while not printed.exists():
+        time.sleep(0.01)
+    os.write(1, b" and half\\n")
+    while printed.exists():
+        time.sleep(0.01)
+"""
+    query = """
+import os, pathlib, time
+printed = pathlib.Path(os.environ["STATE_DIR"], "printed")
+log = pathlib.Path(os.environ["STATE_DIR"], "../../run/logs/bot.log")
+while b"bot: half" not in log.read_bytes():
+    time.sleep(0.01)
+os.write(1, b"query: quarter")
+os.write(2, b" and three\\n" + b"x" * 300_000 + b"\\n")
+printed.touch()
+while b"xxx\\n" not in log.read_bytes():
+    time.sleep(0.01)
+os.write(1, b"query: unfinished")
+printed.unlink()
+time.sleep(600)
+"""
+    run = agents({"main.py": bot, "query.py": query}, BOT_TYPE="realtime", QUERY_ENTRYPOINT="query.py")
+    assert run.wait() == 0
+    assert run.own_lines() == [
+        "bot: half and half",
+        "query: quarter and three",
+        "x" * 300_000,
+        "query: unfinished",
+    ]
+
+
 QUERY = """
 import json, os, pathlib
 state = pathlib.Path(os.environ["STATE_DIR"])
