@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import docker_engine
+from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.s3_server import S3Server
 from tests.support.stack import Stack
 from tests.support.temporal_server import TemporalServer
@@ -39,6 +41,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     shared.up()
     yield shared
     shared.destroy()
+
+
+@pytest.fixture(scope="session")
+def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """As ``stack``, with bots in containers."""
+    try:
+        settings = docker_stack_settings()
+    except docker_engine.Missing as missing:
+        pytest.skip(str(missing))
+    shared = Stack(tmp_path_factory.mktemp("docker-stack") / "data", settings)
+    shared.up()
+    yield shared
+    give_up(shared)
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +14,8 @@ from tests.support import docker_engine
 from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.counting_bots import BOTS, lacks
+from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.stack import Stack
-from worker.backend import make_backend
 
 BOT = """
 import os, pathlib, signal, threading
@@ -50,39 +48,6 @@ def main(bot_id, config):
     while True:
         kept.append(bytearray(b"x" * (8 << 20)))
 """
-
-STACK_SETTINGS = {
-    "DURABOT_BACKEND": "docker",
-    "DURABOT_DOCKER_HOST": docker_engine.HOST,
-    "DURABOT_DOCKER_IMAGE": docker_engine.BASE,
-}
-
-
-@pytest.fixture(scope="module")
-def docker_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack for all tests of this module, which leave it as it was."""
-    if problem := docker_engine.engine_problem():
-        pytest.skip(problem)
-    directory = tmp_path_factory.mktemp("docker-stack")
-    stack = Stack(directory / "data", STACK_SETTINGS)
-    stack.up()
-    yield stack
-    give_up(stack)
-
-
-def give_up(stack: Stack) -> None:
-    """Nothing of it is left on the engine."""
-    stack.destroy()
-
-    async def clean() -> None:
-        backend = make_backend(stack.worker_settings())
-        for state in await backend.list():
-            await backend.stop(state.name, 0)
-            await backend.remove(state.name)
-        await docker_engine.remove_networks(backend)
-        await backend.close()
-
-    asyncio.run(clean())
 
 
 def container(stack: Stack, bot: str) -> str:
@@ -122,7 +87,7 @@ def test_a_bot_lives_answers_stops_and_starts_again_with_its_state(
     until(lambda: "started 2" in stack.run("logs", "life", check=False).stdout, what="its second start")
     stack.run("delete", "life", "--yes")
     assert not container(stack, "life")
-    assert not [*(stack.directory / "docker/containers").iterdir()]
+    assert not [*(stack.directory / "docker/containers").glob("life.*")]
 
 
 def test_a_killed_container_starts_again_with_what_it_had_not_saved(
@@ -192,7 +157,7 @@ def test_an_image_with_another_agent_is_told_and_bots_run_all_the_same(
     assert found["0123abcd"]["result"] == "warn"
     assert "0123abcd" in found["0123abcd"]["found"]
     assert "make image" in found["0123abcd"]["fix"]
-    own = Stack(tmp_path / "stack", {**STACK_SETTINGS, "DURABOT_DOCKER_IMAGE": images["0123abcd"]})
+    own = Stack(tmp_path / "stack", {**docker_stack_settings(), "DURABOT_DOCKER_IMAGE": images["0123abcd"]})
     own.up()
     try:
         until(lambda: "has another agent (0123abcd)" in own.log("worker"), what="the worker's warning")

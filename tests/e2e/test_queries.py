@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,6 @@ from tests.support.stack import Stack
 from worker.minio_access import minio_client
 
 LARGE = "ä" * 400_000
-SDK_VERSIONS = ("0.3.1", "0.4.0")
 FAR_AWAY = "0 0 1 1 *"
 HISTORY_BYTES = 100_000
 
@@ -349,34 +347,6 @@ def test_a_realtime_bot_without_queries_is_404_running_or_not(
 @pytest.mark.parametrize("bot", ["nobody", "", "../x", "b" * 100, "a/b", "ü"])
 def test_an_unknown_bot_is_404_and_no_name_is_400(gateway: str, bot: str) -> None:
     assert ask(gateway, bot, "/x").status == (404 if bot else 400)
-
-
-# Bots that are not ours: the published SDK.
-
-
-@pytest.mark.parametrize("version", SDK_VERSIONS)
-def test_a_bot_of_the_published_sdk_answers_running_and_stopped(
-    stack: Stack, temporal_gateway: str, tmp_path: Path, version: str
-) -> None:
-    name = f"q-sdk-{version.replace('.', '')}"
-    write_bot(tmp_path, name, query_bots.SDK_BOT, query=query_bots.SDK_QUERY, level=3)
-    (tmp_path / "requirements.txt").write_text(f"the0-sdk=={version}\n")
-    stack.run("deploy", str(tmp_path))
-    until(lambda: "ready" in stack.run("logs", name, check=False).stdout, what="the bot's first line")
-    # 0.3.1 reads the URL, which knows text only; 0.4.0 reads the body.
-    limit: Any = "5" if version == "0.3.1" else 5
-    for url in (stack.gateway, temporal_gateway):
-        found = ask(url, name, "/value", limit=5)
-        assert found == Asked(status=200, data={"word": "alive", "limit": limit, "config": 3})
-        assert ask(url, name, "/fail") == Asked(status=500, error="no such symbol")
-        assert "No handler for path: /nowhere" in ask(url, name, "/nowhere").error
-    stack.run("stop", name)
-    found = ask(stack.gateway, name, "/value", limit=5)
-    assert found == Asked(status=200, data={"word": "stopped", "limit": 5, "config": 3})
-    assert ask(stack.gateway, name, "/fail") == Asked(status=500, error="no such symbol")
-    assert "No handler for path: /nowhere" in ask(stack.gateway, name, "/nowhere").error
-    assert ask(stack.gateway, name, "/write").status == 500
-    assert ask(stack.gateway, name, "/value").data["word"] == "stopped"
 
 
 def stored_results(stack: Stack, bot: str) -> list[str]:

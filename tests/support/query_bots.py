@@ -85,37 +85,6 @@ else:
     sys.exit(0 if found["status"] == "ok" else 1)
 """
 
-SDK_QUERY = """
-from the0 import query, state
-
-@query.handler("/value")
-def value(request):
-    return {"word": state.get("word"), "limit": request.get("limit"), "config": query.get_config()["level"]}
-
-@query.handler("/write")
-def write(request):
-    state.set("word", "written by a query")
-    return "written"
-
-@query.handler("/fail")
-def fail(request):
-    raise ValueError("no such symbol")
-
-query.run()
-"""
-
-SDK_BOT = """
-import signal, threading
-from the0 import state
-stop = threading.Event()
-def main(bot_id, config):
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    state.set("word", "alive")
-    print("ready", flush=True)
-    stop.wait()
-    state.set("word", "stopped")
-"""
-
 NODE_RUN = """
 const fs = require("node:fs");
 const path = require("node:path");
