@@ -60,6 +60,16 @@ class ContainerEvent:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogExtent:
+    """What is where of one container's output. ``first`` is the offset of the first byte that can still be
+    read here; the first ``segments`` objects of its run in the store hold all before ``shipped``."""
+
+    first: int = 0
+    shipped: int = 0
+    segments: int = 0
+
+
 class ContainerBackend(Protocol):
     """Every method is idempotent and safe beside others of any process; failures are DurabotErrors."""
 
@@ -79,8 +89,14 @@ class ContainerBackend(Protocol):
     def events(self) -> AsyncIterator[ContainerEvent]:
         """Changes from now on, without end; begins with ``resync``, and says so again after a break."""
 
-    def logs(self, name: str, *, follow: bool = False, tail: int = -1) -> AsyncIterator[bytes]:
-        """The bot's own output, whole lines with their line ends; ``follow`` ends with the container."""
+    def logs(
+        self, name: str, *, follow: bool = False, tail: int = -1, start: int = 0
+    ) -> AsyncIterator[bytes]:
+        """The bot's own output from the offset ``start`` or its last ``tail`` lines: whole lines with their
+        line ends; ``follow`` ends with the container. Nothing when there is no such container."""
+
+    async def log_extent(self, name: str) -> LogExtent:
+        """How the output that ``logs`` reads continues what was shipped; all zero when nothing was."""
 
     async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
         """Where this container's port is reached from this host; None when it does not run."""

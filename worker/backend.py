@@ -29,6 +29,11 @@ def make_backend(settings: Settings) -> ContainerBackend:
     )
 
 
+def has_bots(settings: Settings) -> bool:
+    """Whether containers of this installation are, or ever were, on this machine."""
+    return (settings.data / settings.backend).is_dir()
+
+
 def _docker(settings: Settings) -> ContainerBackend:
     try:
         from activities.backends.docker.backend import DockerBackend

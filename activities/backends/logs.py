@@ -8,7 +8,9 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from activities.backends.layout import ContainerFiles
-from activities.backends.untrusted import open_below
+from activities.backends.untrusted import open_below, read_json
+from activities.ports import LogExtent
+from agent.log_segments import KEPT_BYTES
 
 BLOCK = 256 * 1024
 LINE_BYTES = 1024 * 1024
@@ -17,10 +19,10 @@ LARGEST_TAIL_BYTES = 8 * 1024 * 1024
 
 
 async def follow_log(
-    files: ContainerFiles, over: Callable[[], Awaitable[bool]], tail: int
+    files: ContainerFiles, over: Callable[[], Awaitable[bool]], tail: int, start: int = 0
 ) -> AsyncIterator[bytes]:
-    """Whole lines, but pieces of those over a mebibyte; ``tail`` below 0 means all that is there. Ends when
-    ``over`` and nothing is left.
+    """Whole lines, but pieces of those over a mebibyte; ``tail`` below 0 means all that is there. ``start``
+    is the offset of a line's begin; nothing before it is told. Ends when ``over`` and nothing is left.
 
     The file is opened once: its end can still be read when the container has been removed meanwhile.
     """
@@ -28,7 +30,7 @@ async def follow_log(
     try:
         while True:
             if descriptor < 0 and (descriptor := _open(files)) >= 0:
-                position = _begin(descriptor, tail)
+                position = max(start, _begin(descriptor, tail))
             ended = await over()
             while descriptor >= 0 and (found := _read(descriptor, position)):
                 position, block = found
@@ -48,6 +50,21 @@ async def follow_log(
         yield rest
 
 
+def log_extent(files: ContainerFiles) -> LogExtent:
+    """What the agent has noted beside the log, and where the log's hole ends."""
+    noted = read_json(files.directory, "var", "logs", "shipped.json") or {}
+    shipped, segments = noted.get("offset"), noted.get("segment")
+    # A bot may write there too.
+    if type(shipped) is not int or type(segments) is not int or shipped < 0 or segments < 0:
+        shipped = segments = 0
+    if (descriptor := _open(files)) < 0:
+        return LogExtent(shipped=shipped, segments=segments)
+    try:
+        return LogExtent(first=_first(descriptor), shipped=shipped, segments=segments)
+    finally:
+        os.close(descriptor)
+
+
 def _open(files: ContainerFiles) -> int:
     try:
         return open_below(files.directory, "var", "logs", "bot.log")
@@ -56,11 +73,11 @@ def _open(files: ContainerFiles) -> int:
 
 
 def _begin(descriptor: int, tail: int) -> int:
-    """Where the last ``tail`` lines begin, or the first byte that is no hole."""
-    size = os.fstat(descriptor).st_size
-    first = _data(descriptor, 0, size)
+    """Where the last ``tail`` lines begin, or the first whole line that is there."""
+    first = _first(descriptor)
     if tail < 0:
         return first
+    size = os.fstat(descriptor).st_size
     start = max(first, size - LARGEST_TAIL_BYTES)
     data = os.pread(descriptor, size - start, start)
     # Of a last line without an end too.
@@ -70,6 +87,17 @@ def _begin(descriptor: int, tail: int) -> int:
         if end < 0:
             return start
     return start + (end + 1 if tail else len(data))
+
+
+def _first(descriptor: int) -> int:
+    """The first whole line behind the hole: it ends anywhere within one, and is filled up with zeros."""
+    size = os.fstat(descriptor).st_size
+    if size <= KEPT_BYTES:
+        return 0
+    data = _data(descriptor, 0, size)
+    if not data and os.pread(descriptor, 1, 0) != b"\0":
+        return 0
+    return data + os.pread(descriptor, LINE_BYTES, data).find(b"\n") + 1
 
 
 def _read(descriptor: int, position: int) -> tuple[int, bytes] | None:

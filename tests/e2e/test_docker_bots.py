@@ -15,6 +15,7 @@ from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.counting_bots import BOTS, lacks
 from tests.support.docker_stack import docker_stack_settings, give_up
+from tests.support.followed_log import RUN, chatty, following, is_whole, last_of, numbers
 from tests.support.stack import Stack
 
 BOT = """
@@ -136,6 +137,39 @@ def test_doctor_tells_what_bots_lack(
     [told] = [each for each in json.loads(done.stdout) if each["name"] == check]
     assert (done.returncode, told["result"]) == (1, "fail")
     assert fix in told["fix"]
+
+
+def test_a_followed_log_has_each_line_once_over_kills_restarts_and_runs(
+    docker_stack: Stack, tmp_path: Path
+) -> None:
+    stack, target = docker_stack, tmp_path / "followed"
+    write_bot(tmp_path / "bot", "chatty", chatty(3), sync_interval=3600)
+    stack.run("deploy", str(tmp_path / "bot"))
+    with following(stack, target, "-n", "-1", "chatty"):
+        until(lambda: last_of(target) > 5, 60, "lines that no sync has stored")
+        stack.run("restart", "chatty")
+        lines = len(numbers(target.read_text()))
+        until(lambda: len(numbers(target.read_text())) > lines + 5, 60, "lines of the second start")
+        assert is_whole(numbers(target.read_text()))
+        killed = container(stack, "chatty")
+        subprocess.run(["docker", "-H", docker_engine.HOST, "kill", killed], capture_output=True, check=True)
+        until(lambda: container(stack, "chatty") not in ("", killed), 60, "another container")
+        lines = len(numbers(target.read_text()))
+        until(lambda: len(numbers(target.read_text())) > lines + 5, 60, "lines of the third start")
+    stack.run("stop", "chatty")
+    assert "".join(f"{line}\n" for line in stack.json("logs", "chatty", "-n", "-1")).startswith(
+        target.read_text()
+    )
+    stack.run("delete", "chatty", "--yes")
+    write_bot(tmp_path / "runs", "thrice", RUN, kind="scheduled", schedule="0 0 1 1 *")
+    stack.run("deploy", str(tmp_path / "runs"))
+    target.unlink()
+    with following(stack, target, "thrice"):
+        for run in range(3):
+            until(lambda: stack.run("run", "thrice", check=False).returncode == 0, 120, "that it may run")
+            until(lambda run=run: last_of(target) >= run * 3 + 2, 120, f"the lines of run {run}")
+    assert numbers(target.read_text()) == list(range(9))
+    stack.run("delete", "thrice", "--yes")
 
 
 def test_an_image_with_another_agent_is_told_and_bots_run_all_the_same(

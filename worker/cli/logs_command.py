@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from activities.errors import NotFound
 from worker.cli.data_dir import DataDir, settings_for
 from worker.cli.output import Json, emit, errors_told
 from worker.cli.session import require_bot, with_client
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.control.logs import BotLog
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +40,8 @@ def logs(
 ) -> None:
     """What a bot printed, stdout and stderr.
 
-    Live where it runs on this host, before that and elsewhere from the store.
+    Live, and what is not on the bot's host any more from the store. On a machine that runs no bots the log
+    comes through the gateway that DURABOT_GATEWAY_HOST names.
 
     Example: durabot logs my-bot -f
     """
@@ -45,7 +51,7 @@ def logs(
             _require(data_dir, as_json, bot)
             asyncio.run(_follow(settings, bot, tail, as_json))
             return
-        lines = asyncio.run(_read(settings, bot, tail, only_stored=stored))
+        lines = asyncio.run(_stored(settings, bot, tail) if stored else _read(settings, bot, tail))
         if not lines:
             _require(data_dir, as_json, bot)
 
@@ -60,17 +66,45 @@ def _require(data_dir: Path | None, as_json: bool, bot: str) -> None:
     with_client(data_dir, as_json, lambda _, client: require_bot(client, bot))
 
 
-async def _read(settings: Settings, bot: str, tail: int, *, only_stored: bool) -> list[str]:
-    from worker.backend import make_backend
-    from worker.control.logs import BotLog
+def _told(line: str) -> None:
+    print(f"note: {line}", file=sys.stderr, flush=True)
 
-    log = BotLog(settings, make_backend(settings), bot)
-    return await log.stored(tail) if only_stored else await log.recent(tail)
+
+async def _stored(settings: Settings, bot: str, tail: int) -> list[str]:
+    from worker.control.shipped_log import ShippedLog
+
+    shipped = ShippedLog(settings, bot)
+    return await asyncio.to_thread(lambda: shipped.lines(shipped.keys(), tail, stamped=True))
+
+
+async def _read(settings: Settings, bot: str, tail: int) -> list[str]:
+    from worker.control.gateway_logs import GatewayAway, gateway_log
+    from worker.control.shipped_log import ShippedLog
+
+    if (log := _here(settings, bot)) is not None:
+        return await log.recent(tail)
+    try:
+        return [line async for line in gateway_log(settings, bot, tail, _told, follow=False)]
+    except (GatewayAway, NotFound) as error:
+        # Of a deleted bot the store has it all.
+        if isinstance(error, GatewayAway):
+            _told(f"only what is in the store, for bots run elsewhere: {error}")
+        shipped = ShippedLog(settings, bot)
+        return await asyncio.to_thread(lambda: shipped.lines(shipped.keys(), tail))
 
 
 async def _follow(settings: Settings, bot: str, tail: int, as_json: bool) -> None:
-    from worker.backend import make_backend
+    from worker.control.gateway_logs import gateway_log
+
+    log = _here(settings, bot)
+    lines = gateway_log(settings, bot, tail, _told, follow=True) if log is None else log.follow(tail)
+    async for line in lines:
+        print(json.dumps(line) if as_json else line, flush=True)
+
+
+def _here(settings: Settings, bot: str) -> BotLog | None:
+    """None on a machine that runs no bots of this installation."""
+    from worker.backend import has_bots, make_backend
     from worker.control.logs import BotLog
 
-    async for line in BotLog(settings, make_backend(settings), bot).follow(tail):
-        print(json.dumps(line) if as_json else line, flush=True)
+    return BotLog(settings, make_backend(settings), bot, _told) if has_bots(settings) else None

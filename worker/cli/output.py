@@ -22,6 +22,7 @@ NEXT_STEPS = {
     "worker_unavailable": "`durabot doctor` shows what runs here; `durabot up` starts a worker",
     "storage_unavailable": "start the stack with `durabot up`, or set DURABOT_S3_ENDPOINT",
     "store_unavailable": "start the stack with `durabot up`, or set DURABOT_S3_ENDPOINT",
+    "gateway_away": "start it with `durabot up` on its host, or set DURABOT_GATEWAY_HOST and _PORT",
     "not_found": "`durabot list` shows all bots",
     "invalid_definition": "correct what is named and deploy again; `durabot init` makes one to compare with",
     "no_such_generation": "`durabot state log` with the bot's name shows all generations",

@@ -10,6 +10,7 @@ from activities.running_bot import RunningBots
 from worker.backend import make_backend
 from worker.control.queries import Queries
 from worker.gateway.app import build_app
+from worker.gateway.host_logs import HostLogs
 from worker.gateway.serve import serve
 from worker.process_end import run_to_end
 from worker.settings import Settings
@@ -28,7 +29,8 @@ async def run() -> None:
     backend = None if settings.query_mode == "temporal" else make_backend(settings)
     try:
         queries = Queries(settings, client, RunningBots(backend) if backend is not None else None)
-        await serve(build_app(queries), settings.gateway_host, settings.gateway_port, stop)
+        logs = HostLogs(settings, client, backend)
+        await serve(build_app(queries, logs), settings.gateway_host, settings.gateway_port, stop)
     finally:
         if backend is not None:
             await backend.close()

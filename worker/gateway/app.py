@@ -11,6 +11,8 @@ from aiohttp import web
 
 from activities.errors import DurabotError, QueryFailed
 from activities.query_path import query_path
+from agent.errors import AgentError
+from worker.gateway.log_stream import BotLogs, stream_log
 from worker.gateway.query_service import QueryService
 from worker.gateway.wire import BadBody, envelope, parse_query
 
@@ -19,19 +21,22 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
 PARALLEL_QUERIES = 200
+# Each of them looks for new lines a few times in a second.
+PARALLEL_LOGS = 50
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build_app(
     queries: QueryService,
+    bot_logs: BotLogs | None = None,
     *,
     max_body_bytes: int = MAX_BODY_BYTES,
     body_seconds: float = BODY_SECONDS,
     parallel: int = PARALLEL_QUERIES,
 ) -> web.Application:
     """``parallel`` bounds the queries under way: more are answered 503 at once, which is kinder than late."""
-    under_way = 0
+    under_way = followers = 0
 
     async def query(request: web.Request) -> web.Response:
         nonlocal under_way
@@ -59,9 +64,29 @@ def build_app(
         began = time.monotonic_ns()
         return _fine(began, await queries.health())
 
+    async def logs(request: web.Request) -> web.StreamResponse:
+        nonlocal followers
+        began = time.monotonic_ns()
+        if bot_logs is None:
+            raise web.HTTPNotFound
+        if followers >= PARALLEL_LOGS:
+            return _answer(503, began, "too many logs are read at once", {"Retry-After": "1"})
+        followers += 1
+        try:
+            return await stream_log(request, bot_logs)
+        except BadBody as error:
+            return _answer(400, began, str(error))
+        except DurabotError as error:
+            return _answer(error.http_status, began, str(error))
+        except AgentError as error:
+            return _answer(503, began, str(error))
+        finally:
+            followers -= 1
+
     app = web.Application(client_max_size=max_body_bytes, middlewares=[_enveloped])
     app.router.add_post("/query", query)
     app.router.add_get("/health", health)
+    app.router.add_get("/v1/bots/{bot_id}/logs", logs)
     return app
 
 

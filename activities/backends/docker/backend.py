@@ -22,9 +22,9 @@ from activities.backends.docker.starter import Starter
 from activities.backends.layout import ContainerFiles, bot_lock
 from activities.backends.left_log import keep_log
 from activities.backends.locks import locked
-from activities.backends.logs import follow_log
+from activities.backends.logs import follow_log, log_extent
 from activities.errors import BackendRefused, BackendUnavailable, Conflict
-from activities.ports import ContainerEvent, ContainerSpec, ContainerState
+from activities.ports import ContainerEvent, ContainerSpec, ContainerState, LogExtent
 
 # More starts at once make each slower, and the whole no faster.
 PARALLEL_STARTS = 4
@@ -120,18 +120,28 @@ class DockerBackend:
         finally:
             events.close()
 
-    async def logs(self, name: str, *, follow: bool = False, tail: int = -1) -> AsyncIterator[bytes]:
+    async def logs(
+        self, name: str, *, follow: bool = False, tail: int = -1, start: int = 0
+    ) -> AsyncIterator[bytes]:
         """See the port."""
         files = self._files(name)
 
         async def over() -> bool:
             if not follow:
                 return True
-            state = await self.inspect(name)
+            try:
+                state = await self.inspect(name)
+            except BackendUnavailable:
+                # What the bot prints goes on while the engine is away.
+                return False
             return state is None or state.phase == "exited"
 
-        async for line in follow_log(files, over, tail):
+        async for line in follow_log(files, over, tail, start):
             yield line
+
+    async def log_extent(self, name: str) -> LogExtent:
+        """See the port."""
+        return await asyncio.to_thread(log_extent, self._files(name))
 
     async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
         """See the port."""

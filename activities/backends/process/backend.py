@@ -12,13 +12,13 @@ from activities.backends.burial import bury
 from activities.backends.layout import ContainerFiles, bot_lock
 from activities.backends.left_log import keep_log
 from activities.backends.locks import locked
-from activities.backends.logs import follow_log
+from activities.backends.logs import follow_log, log_extent
 from activities.backends.process.events import ExitEvents
 from activities.backends.process.record import agent_process, read_record, state_of
 from activities.backends.process.sandbox import find_sandbox
 from activities.backends.process.starter import Starter
 from activities.errors import BackendRefused, BackendUnavailable, Conflict
-from activities.ports import ContainerEvent, ContainerSpec, ContainerState
+from activities.ports import ContainerEvent, ContainerSpec, ContainerState, LogExtent
 
 # For what the agent does between the bot's end and the final sync, and after it.
 STOP_MARGIN_S = 10.0
@@ -107,7 +107,9 @@ class ProcessBackend:
             self._events.discard(events)
             events.close()
 
-    async def logs(self, name: str, *, follow: bool = False, tail: int = -1) -> AsyncIterator[bytes]:
+    async def logs(
+        self, name: str, *, follow: bool = False, tail: int = -1, start: int = 0
+    ) -> AsyncIterator[bytes]:
         """See the port."""
         files = self._files(name)
 
@@ -115,8 +117,12 @@ class ProcessBackend:
             state = await self.inspect(name)
             return not follow or state is None or state.phase == "exited"
 
-        async for line in follow_log(files, over, tail):
+        async for line in follow_log(files, over, tail, start):
             yield line
+
+    async def log_extent(self, name: str) -> LogExtent:
+        """See the port."""
+        return await asyncio.to_thread(log_extent, self._files(name))
 
     async def address(self, name: str, port: int = 9476) -> tuple[str, int] | None:
         """Only the query port is known: bots share this host's network."""
