@@ -32,13 +32,13 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE_
         time.sleep(0.02)
 
 
-def code_zip(files: dict[str, str | bytes]) -> bytes:
-    """A bot's archive; what begins like a script may be executed."""
+def code_zip(files: dict[str, str | bytes], mode: int = 0o755) -> bytes:
+    """A bot's archive; all its files have this mode."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
             entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o755 << 16
+            entry.external_attr = mode << 16
             archive.writestr(entry, text)
     return buffer.getvalue()
 

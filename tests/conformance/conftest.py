@@ -1,0 +1,115 @@
+"""Makes a test of each cell, and prints the matrix at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from activities.backends.process.backend import ProcessBackend
+from activities.backends.process.sandbox import find_sandbox
+from agent.zipapp_build import build
+from tests.conformance import page
+from tests.conformance.behaviours.registry import BEHAVIOURS
+from tests.conformance.bot_programs import PROGRAMS
+from tests.conformance.cells import BACKENDS, BY_SUBJECT, Key, applicable, not_applicable
+from tests.conformance.experiments import Experiments
+from tests.conformance.laboratory import Laboratory
+from tests.conformance.matrix import Matrix, Outcome
+from tests.support import docker_engine
+from tests.support.s3_server import S3Server
+
+PYTHON = str(Path(sys.executable).resolve())
+OUTCOMES: dict[Key, Outcome] = {}
+Opened = Callable[[str], Experiments]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test of each cell that has something to test."""
+    if "key" in metafunc.fixturenames:
+        keys = applicable()
+        metafunc.parametrize("key", keys, ids=[f"{b}-{r}-{n}" for n, r, b in keys])
+
+
+@pytest.fixture(scope="session")
+def experiments(
+    request: pytest.FixtureRequest, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opened]:
+    """Those of a backend; begun for the selected tests when the first of them asks."""
+    opened: dict[str, Experiments] = {}
+    keys = [key for item in request.session.items if (key := key_of(item))]
+
+    def of(kind: str) -> Experiments:
+        if kind not in opened:
+            laboratory = make_laboratory(kind, tmp_path_factory.mktemp(kind), s3_server)
+            wanted = [
+                (runtime, BEHAVIOURS[name].scenario) for name, runtime, backend in keys if backend == kind
+            ]
+            opened[kind] = Experiments(laboratory, wanted)
+        return opened[kind]
+
+    yield of
+    for each in opened.values():
+        each.close()
+
+
+def make_laboratory(kind: str, directory: Path, s3: S3Server) -> Laboratory:
+    """Skips the test with the reason where this machine has no such backend."""
+    agent = build(directory / "runtime.pyz")
+    root = directory / "root"
+    if kind == "process":
+        confined = find_sandbox(PYTHON, agent) is not None
+        process = ProcessBackend(root, agent, PYTHON, sandbox=confined)
+        return Laboratory(backend=process, kind=kind, root=root, s3=s3, confined=confined)
+    try:
+        image = docker_engine.image_with(agent)
+    except docker_engine.Missing as missing:
+        pytest.skip(str(missing))
+    from activities.backends.docker.backend import DockerBackend
+
+    engine = DockerBackend(root, image, docker_engine.HOST)
+    return Laboratory(backend=engine, kind=kind, root=root, s3=s3, confined=True)
+
+
+def key_of(item: pytest.Item) -> Key | None:
+    """Of a test of one cell; None of any other."""
+    calling = getattr(item, "callspec", None)
+    key: Key | None = calling.params.get("key") if calling is not None else None
+    return key
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Notes what became of a cell."""
+    if key := key_of(item):
+        if call.excinfo is None:
+            if call.when == "call":
+                OUTCOMES[key] = Outcome(word="ok")
+        elif call.excinfo.errisinstance(pytest.skip.Exception):
+            OUTCOMES[key] = Outcome(word="not run", reason=str(call.excinfo.value))
+        else:
+            OUTCOMES[key] = Outcome(word="FAIL", reason=call.excinfo.exconly().splitlines()[0][:200])
+
+
+def matrix() -> Matrix:
+    """As far as is known by now."""
+    return Matrix(
+        behaviours={name: behaviour.title for name, behaviour in BY_SUBJECT.items()},
+        languages={runtime: program.language for runtime, program in PROGRAMS.items()},
+        backends=BACKENDS,
+        outcomes={key: Outcome(word="n/a", reason=reason) for key, reason in not_applicable().items()}
+        | OUTCOMES,
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The matrix, whenever a cell of it was asked for."""
+    if not OUTCOMES:
+        return
+    terminalreporter.section("conformance: language x behaviour, process / docker")
+    for line in matrix().text():
+        terminalreporter.write_line(line)
+    if os.environ.get("DURABOT_RENEW_CONFORMANCE"):
+        terminalreporter.write_line(page.renew(matrix()))
