@@ -55,9 +55,9 @@ lint: $(STAMP)
 test: $(STAMP) lint
 	$(VENV)/bin/pytest -q
 
-# All measurements, or one: `make bench B=cold_query`. Their names are in bench/README.md.
+# All measurements, or one: `make bench B=cold_query BACKEND=docker`. Their names are in bench/README.md.
 bench: $(STAMP)
-	$(VENV)/bin/python -m bench $(B)
+	$(VENV)/bin/python -m bench $(B) $(if $(BACKEND),--backend $(BACKEND)) $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -12,6 +12,7 @@ from statistics import mean
 from bench.embedded import embedded, spec_of, until
 from bench.process_tree import container_processes, cpu_seconds, pss_mib
 from bench.result import Goal, Result, Series
+from bench.setup import Setup
 from tests.support.bots import write_bot
 from tests.support.stack import Stack
 from workflows import ids
@@ -29,10 +30,10 @@ def main(bot_id, config):
 """
 
 
-def measure(scratch: Path) -> Result:
+def measure(setup: Setup) -> Result:
     """PSS of each part; the bot itself is a bare interpreter that waits, so it is the floor."""
-    with embedded(scratch) as stack:
-        return asyncio.run(_measure(stack, scratch))
+    with embedded(setup) as stack:
+        return asyncio.run(_measure(stack, setup.scratch))
 
 
 async def _measure(stack: Stack, scratch: Path) -> Result:

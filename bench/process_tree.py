@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import struct
 from pathlib import Path
 
+import docker
+
+from activities.backends.docker.labels import BOT_ID, INSTALLATION
 from tests.support.stack import Stack
+from worker.backend import make_backend
 
 KIB = 1024
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def container_processes(stack: Stack, bot: str) -> dict[str, int]:
-    """Pids of stub, sandbox (where there is one), agent and bot, of the one container that runs."""
+    """Pids of stub, sandbox (where there is one), agent and bot, of the one container that runs; in Docker,
+    of shim, agent and bot."""
+    if stack.worker_settings().backend == "docker":
+        return _in_docker(stack, bot)
     root = stack.directory / "process" / "containers"
     [directory] = [path for path in root.glob(f"{bot}.r*") if not (path / "exit").exists()]
     process = json.loads((directory / "process.json").read_text())
@@ -23,9 +32,42 @@ def container_processes(stack: Stack, bot: str) -> dict[str, int]:
         found["bwrap"] = agent
         [agent] = children(agent)
     found["agent"] = agent
-    # The bot is the agent's oldest child; forks of the agent come and go after it.
-    found["bot"] = min(children(agent), key=_started)
+    found["bot"] = _oldest(children(agent))
     return found
+
+
+def _in_docker(stack: Stack, bot: str) -> dict[str, int]:
+    settings = stack.worker_settings()
+    client = docker.APIClient(settings.docker_host, version="auto")
+    try:
+        labels = [f"{INSTALLATION}={installation(stack)}", f"{BOT_ID}={bot}"]
+        [container] = client.containers(filters={"label": labels})
+        return shim_agent_bot(int(client.inspect_container(container["Id"])["State"]["Pid"]))
+    finally:
+        client.close()
+
+
+def installation(stack: Stack) -> str:
+    """What the labels of this stack's containers say."""
+    from activities.backends.docker.backend import DockerBackend
+
+    backend = make_backend(stack.worker_settings())
+    assert isinstance(backend, DockerBackend)
+    return backend.installation
+
+
+def shim_agent_bot(agent: int) -> dict[str, int]:
+    """From the pid of a container's first process, which is the agent."""
+    return {"shim": int(_stat(agent)[1]), "agent": agent, "bot": _oldest(children(agent))}
+
+
+def listener(path: str) -> int:
+    """Pid of the process that listens on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        size = struct.calcsize("3i")
+        pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(pid)
 
 
 def children(pid: int) -> list[int]:
@@ -49,6 +91,17 @@ def cpu_seconds(pid: int) -> float:
     """Of the process and those of its children that were waited for."""
     fields = _stat(pid)
     return sum(int(field) for field in fields[11:15]) / TICKS
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """Of the process alone."""
+    fields = _stat(pid)
+    return sum(int(field) for field in fields[11:13]) / TICKS
+
+
+def _oldest(pids: list[int]) -> int:
+    """The bot is the agent's oldest child; forks of the agent come and go after it."""
+    return min(pids, key=_started)
 
 
 def _started(pid: int) -> int:

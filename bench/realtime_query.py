@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from bench import temporal_alone
 from bench.embedded import embedded
 from bench.result import Goal, Result, Series
+from bench.setup import Setup
 from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.stack import Stack
@@ -48,11 +48,11 @@ HTTPServer(("127.0.0.1", int(os.environ["THE0_QUERY_PORT"])), Answer).serve_fore
 """
 
 
-def measure(scratch: Path) -> Result:
+def measure(setup: Setup) -> Result:
     """Three ways in turn, so that all see the same machine; each request on a connection of its own."""
-    with embedded(scratch) as stack:
-        write_bot(scratch / "bot", "asked", BOT, query=QUERY)
-        stack.run("deploy", str(scratch / "bot"))
+    with embedded(setup) as stack:
+        write_bot(setup.scratch / "bot", "asked", BOT, query=QUERY)
+        stack.run("deploy", str(setup.scratch / "bot"))
         until(lambda: stack.run("query", "asked", "/price", check=False).returncode == 0, what="an answer")
         with _gateway_through_temporal(stack) as temporal_port:
             ways: dict[str, tuple[int, bytes]] = {

@@ -16,6 +16,7 @@ from bench.embedded import embedded, lines, spec_of, state_file, until
 from bench.process_tree import cpu_seconds
 from bench.result import Goal, Result, Series
 from bench.scheduled_start import BOT
+from bench.setup import Setup
 from tests.support.bots import write_bot
 from tests.support.stack import Stack
 from worker.control.schedule_spec import schedule_of
@@ -28,10 +29,10 @@ DEADLINE_S = 300
 PARALLEL = 20
 
 
-def measure(scratch: Path) -> Result:
+def measure(setup: Setup) -> Result:
     """All share one code; each has its own state, in which it writes a line for each start."""
-    with embedded(scratch) as stack:
-        return asyncio.run(_measure(stack, scratch))
+    with embedded(setup) as stack:
+        return asyncio.run(_measure(stack, setup.scratch))
 
 
 async def _measure(stack: Stack, scratch: Path) -> Result:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.result import Goal, Result, Series
+from bench.setup import Setup
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from worker.settings import interpreter
 
@@ -25,12 +26,12 @@ UNCHANGED_SYNCS = 15
 SEED = 1
 
 
-def measure(scratch: Path) -> Result:
+def measure(setup: Setup) -> Result:
     """Each sync in a fork that ends, as the agent does it; its CPU time includes the imports."""
-    server = S3Server(scratch / "s3" / "data")
+    server = S3Server(setup.scratch / "s3" / "data")
     server.start()
     try:
-        return _measure(scratch, server)
+        return _measure(setup.scratch, server)
     finally:
         server.kill()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 from bench.result import Goal, Result, Series
+from bench.setup import Setup
 from tests.support.stack import Stack
 
 LIMIT_S = 6
@@ -14,12 +14,12 @@ ROUNDS = 5
 READY = re.compile(r"\[ *([0-9.]+) s\] (\w+) is ready")
 
 
-def measure(scratch: Path) -> Result:
+def measure(setup: Setup) -> Result:
     """Fresh data directories, then one that has data; the floor is the wait for both servers."""
     fresh, again, floor = [], [], []
     steps: dict[str, list[float]] = {}
     for turn in range(ROUNDS):
-        stack = Stack(scratch / f"stack-{turn}")
+        stack = Stack(setup.scratch / f"stack-{turn}")
         try:
             fresh.append(_up(stack, steps))
             floor.append(max(steps["temporal"][-1], steps["s3"][-1]))

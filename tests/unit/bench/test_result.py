@@ -75,3 +75,16 @@ def test_every_question_is_described_and_an_unknown_one_is_named(capsys: pytest.
         assert f"`{name}`" in described
     assert main(["no-such"]) == 2
     assert "no-such" in capsys.readouterr().err
+
+
+def test_what_is_of_one_backend_alone_is_refused_with_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["state_sync", "--backend", "docker"]) == 2
+    assert "state_sync: not with --backend docker" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("steps", ["10,5", "0,5", "5,5", "few"])
+def test_the_steps_of_a_fleet_rise(steps: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["docker_fleet", "--bots", steps])
+    assert ended.value.code == 2
+    assert "--bots" in capsys.readouterr().err
