@@ -17,6 +17,7 @@ class BotSpec:
     code bucket. ``config`` is the bot's ``BOT_CONFIG``. ``max_attempts`` counts starts of user code in one
     scheduled run: outside effects of a bot are not undone by repeating it, so the default is once.
     ``host`` pins the bot; empty lets the placement decide. ``backend`` is what that host has, for operators.
+    ``image`` is what containers are made of, where they are made of images; empty means the host's own.
     The schedule's fields are used by scheduled bots.
     """
 
@@ -47,3 +48,4 @@ class BotSpec:
     overlap: str = "skip"
     jitter_s: float = 0
     catchup_window_s: float = 3600
+    image: str = ""

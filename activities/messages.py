@@ -13,6 +13,7 @@ STOP_CONTAINER = "stop_container"
 PLACE_BOT = "place_bot"
 HOST_BEAT = "host_beat"
 QUERY_BOT = "query_bot"
+PREPARE_IMAGE = "prepare_image"
 ROLLBACK_STATE = "rollback_state"
 
 # Causes of an end, beside those that the agent reports itself.
@@ -91,6 +92,13 @@ class Placement:
     """The chosen host."""
 
     host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareImage:
+    """Have this image on a host; empty means the host's own for bots that name none."""
+
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ class ContainerSpec:
 
     ``env`` is the agent's environment without any path: a backend adds those of its own layout. ``kind``
     "bot" keeps the state directory of ``bot_id`` beyond the container, so that a killed container's state can
-    still be saved; "query" gets an empty one that goes with it. Times are in seconds. 0 means no limit.
+    still be saved; "query" gets an empty one that goes with it. Times are in seconds. 0 means no limit. An
+    empty ``image`` means the backend's own; backends without images have no use for it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ContainerSpec:
     memory_mb: int = 0
     cpu: float = 0
     pids: int = 512
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,10 @@ class ContainerBackend(Protocol):
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
         """Start, or adopt what already has this name, running or exited; never a second one."""
+
+    async def prepare(self, image: str) -> None:
+        """Have what a start with this image needs; empty means the backend's own. ``BackendRefused`` when it
+        cannot be had."""
 
     async def stop(self, name: str, grace_s: float | None = None) -> ContainerState | None:
         """SIGTERM to the agent, wait for grace + sync budget, then kill what is left; returns when it is

@@ -83,6 +83,7 @@ def container_spec(request: RunContainer, storage: StorageAccess, waiting: Activ
         memory_mb=bot.memory_mb,
         cpu=bot.cpu,
         pids=bot.pids,
+        image=bot.image,
     )
 
 

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 from activities.containers import Containers
 from activities.errors import StorageUnavailable
 from activities.hosts import HostPlacement, HostPulse
+from activities.images import Images
 from activities.ports import ContainerBackend
 from activities.query_results import QueryResults
 from activities.realtime import RealtimeQueries
@@ -139,6 +140,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     results = QueryResults(storage, settings.query_results_bucket)
     queries = RealtimeQueries(RunningBots(backend), results)
     pulse = HostPulse(client, backend.isolation(), version())
+    images = Images(backend)
     control = Worker(
         client,
         task_queue=settings.task_queue,
@@ -156,6 +158,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
             containers.stop_container,
             queries.query_bot,
             pulse.host_beat,
+            images.prepare_image,
         ],
         graceful_shutdown_timeout=ACTIVITY_GRACE,
     )

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import attributes, ids, messages, outcome, policies, restart
     from workflows.bot_input import problem_of
     from workflows.container_run import ContainerRun, new_run_id, place
+    from workflows.image_check import check_image
     from workflows.messages import (
         BotInput,
         BotStatus,
@@ -25,6 +26,8 @@ with workflow.unsafe.imports_passed_through():
         Rollback,
     )
     from workflows.state_rollback import roll_back
+
+IMAGE_CHECKED = "image-checked-before-configure"
 
 
 @workflow.defn(name=ids.BOT_WORKFLOW)
@@ -55,6 +58,8 @@ class BotWorkflow:
         self._resting = False
         # Rollbacks under way: nothing may run meanwhile, whatever else is asked.
         self._holds = 0
+        # Descriptions are taken in the order in which they came.
+        self._configuring = asyncio.Lock()
         self._deleting = False
         # The end of the workflow, or of this run of it: updates have to answer.
         self._closing = False
@@ -314,9 +319,14 @@ class BotWorkflow:
 
     @workflow.update(name=messages.CONFIGURE)
     async def configure(self, change: Configure) -> BotStatus:
-        """A running bot is restarted with the new description; the same description changes nothing."""
+        """A running bot is restarted with the new description, once its host has the image for it; the same
+        description changes nothing."""
         if change.spec == self._spec:
             return self._status()
+        if self._current is not None and not self._halting() and workflow.patched(IMAGE_CHECKED):
+            async with self._configuring:
+                await check_image(change.spec, self._host)
+            self._refuse_when_over()
         self._spec = change.spec
         self._failures = 0
         if self._desired == messages.STOPPED:

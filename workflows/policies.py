@@ -32,6 +32,11 @@ SHORT_RETRY = RetryPolicy(
 # With all retries: the bot is stopped meanwhile.
 ROLLBACK_TIMEOUT = timedelta(minutes=2)
 
+# An image may have to be pulled first. A host that does not take the question in time has no worker.
+IMAGE_PICKUP = timedelta(seconds=10)
+IMAGE_TIMEOUT = timedelta(minutes=15)
+IMAGE_RETRY = RetryPolicy(maximum_attempts=3)
+
 # A query that nobody started in this time has no caller any more.
 QUERY_START_TIMEOUT = timedelta(seconds=60)
 QUERY_RETRY = RetryPolicy(

@@ -29,6 +29,8 @@ SEMVER = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.AS
 LONGEST_VERSION = 64
 # Shown in the Web UI and carried in every run's history.
 LONGEST_DESCRIPTION = 4000
+# An engine has more rules; these keep out what is not a name at all.
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 # Part of a task queue's name and of a search attribute.
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 RUNTIMES = ("python3.11", "nodejs20", "rust-stable", "gcc13", "cpp-gcc13", "ghc96", "dotnet8", "scala3")
@@ -55,6 +57,7 @@ PLATFORM_KEYS = (
     "max_state_mb",
     "tenant",
     "host",
+    "runtime_image",
 )
 # Bots get their configuration as an environment variable, which the kernel bounds.
 LARGEST_CONFIG_BYTES = 120_000
@@ -206,6 +209,9 @@ def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
         label = config.text(field)
         if label and not LABEL.fullmatch(label):
             config.wrong(field, f"{label[:80]!r} is no label: letters, digits, ., - and _, at most 63")
+    image = config.text("runtime_image")
+    if image and not IMAGE.fullmatch(image):
+        config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
     given = config.text("type")
     if given and bot_type and bot_name and given not in (bot_type, f"{bot_type}/{bot_name}"):
         config.wrong("type", f"is {given!r}, but this bot is {bot_type}/{bot_name}")
@@ -270,6 +276,7 @@ def _spec(
         overlap=config.text("overlap", default="skip"),
         jitter_s=config.quantity("jitter", seconds, 0.0),
         catchup_window_s=config.quantity("catchup_window", seconds, 3600.0),
+        image=config.text("runtime_image"),
     )
 
 

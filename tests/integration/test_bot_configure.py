@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from tests.support.flow_host import (
     FlowHost,
@@ -34,6 +35,27 @@ def test_configure_restarts_once_and_only_for_a_change(play: Play) -> None:
                 await update(bot, "configure", Configure(spec=wrong))
             assert "is not this bot" in str(refused.value.cause)
         assert len(host.started) == 2
+
+    play(scenario)
+
+
+def test_a_bot_is_not_stopped_for_an_image_that_cannot_be_had(play: Play) -> None:
+    async def scenario(host: FlowHost) -> None:
+        spec = host.spec()
+        bot = await host.bot(spec)
+        first = await update(bot, "start")
+        host.image_error = ApplicationError("no image x", type="backend_refused", non_retryable=True)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await update(bot, "configure", Configure(spec=replace(spec, image="x")))
+        assert "nothing was changed: no image x" in str(refused.value.cause)
+        assert (await update(bot, "start")).run_id == first.run_id
+        host.image_error = None
+        changed = await update(bot, "configure", Configure(spec=replace(spec, image="y")))
+        assert (changed.phase, changed.spec.image) == (messages.RUNNING, "y")
+        # While it still ran.
+        assert host.prepared == [("x", 1), ("y", 1)]
+        host.image_error = ApplicationError("busy", type="backend_unavailable")
+        assert (await update(bot, "configure", Configure(spec=replace(spec, image="z")))).spec.image == "z"
 
     play(scenario)
 

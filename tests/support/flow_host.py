@@ -19,6 +19,7 @@ from activities.bot_spec import REALTIME, BotSpec
 from activities.messages import (
     HOST_BEAT,
     PLACE_BOT,
+    PREPARE_IMAGE,
     ROLLBACK_STATE,
     RUN_CONTAINER,
     STOP_CONTAINER,
@@ -26,6 +27,7 @@ from activities.messages import (
     HostBeat,
     PlaceBot,
     Placement,
+    PrepareImage,
     RollbackState,
     RolledBack,
     RunContainer,
@@ -82,6 +84,9 @@ class FlowHost:
     may_roll_back: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = True
     rollback_error: ApplicationError | None = None
+    image_error: ApplicationError | None = None
+    # Images that were asked for, with how many containers ran then.
+    prepared: list[tuple[str, int]] = field(default_factory=list)
     started: list[Started] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
     rollbacks: list[int] = field(default_factory=list)
@@ -110,7 +115,7 @@ class FlowHost:
 
     async def poll(self) -> None:
         """The host's own worker; without it the host is one whose worker is gone."""
-        activities = [self.run_container, self.stop_container, self.host_beat]
+        activities = [self.run_container, self.stop_container, self.host_beat, self.prepare_image]
         await self._run(
             Worker(self.client, task_queue=f"{self.task_queue}-host-{self.name}", activities=activities)
         )
@@ -162,6 +167,12 @@ class FlowHost:
         for found in self.running():
             if found.request.container == request.container and self.stop_report is not None:
                 await self.end(found, self.stop_report)
+
+    @activity.defn(name=PREPARE_IMAGE)
+    async def prepare_image(self, request: PrepareImage) -> None:
+        self.prepared.append((request.image, len(self.running())))
+        if self.image_error is not None:
+            raise self.image_error
 
     @activity.defn(name=PLACE_BOT)
     async def place_bot(self, request: PlaceBot) -> Placement:

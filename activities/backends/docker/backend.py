@@ -63,6 +63,10 @@ class DockerBackend:
         self._files(spec.name)
         return await asyncio.get_running_loop().run_in_executor(self._starting, self._starter.start, spec)
 
+    async def prepare(self, image: str) -> None:
+        """See the port."""
+        await self._call(lambda: self._starter.prepare(image))
+
     async def stop(self, name: str, grace_s: float | None = None) -> ContainerState | None:
         """See the port."""
         files, container = self._files(name), self._starter.container(name)

@@ -39,6 +39,15 @@ class Engine:
         with self._told(f"image {image}"):
             return [*(self._client().inspect_image(image)["Config"].get("Env") or ())]
 
+    def pull(self, image: str) -> None:
+        """Returns when it is here. A digest or a tag, else ``latest``."""
+        repository, at, digest = image.partition("@")
+        name, colon, tag = image.rpartition(":")
+        if not at and colon and "/" not in tag:
+            repository = name
+        with self._told(f"image {image} cannot be pulled"):
+            self._client().pull(repository, tag=digest or (tag if repository == name else "latest"))
+
     def image_labels(self, image: str) -> dict[str, str]:
         """``NotFound`` when the engine does not have it."""
         with self._told(f"image {image}"):

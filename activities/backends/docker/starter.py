@@ -73,15 +73,31 @@ class Starter:
             raise BackendUnavailable(f"container {spec.name} was removed while it was started")
         return state
 
+    def prepare(self, image: str) -> None:
+        """Have this image, or the one of bots that name none, which is made and not pulled."""
+        try:
+            self._engine.image_environment(image or self._image)
+        except NotFound as error:
+            if not image or image == self._image:
+                where = f"image {self._image} is not on the engine at {self._engine.host}"
+                raise BackendRefused(f"{where}: make it by `make image`") from error
+            try:
+                self._engine.pull(image)
+            except (NotFound, BackendRefused, BackendUnavailable) as failed:
+                raise BackendRefused(
+                    f"image {image} is not on the engine at {self._engine.host}, and {failed}"
+                ) from failed
+
     def _create(self, spec: ContainerSpec, files: ContainerFiles, container: str) -> None:
         self._check_engine()
         place = self._networks.place()
         try:
-            variables = self._engine.image_environment(self._image)
-        except NotFound as error:
+            self.prepare(spec.image)
+        except BackendRefused as error:
             # Somebody may make it now, and then bots go on.
-            text = f"image {self._image} is not on the engine at {self._engine.host}: make it by `make image`"
-            raise BackendUnavailable(text) from error
+            raise BackendUnavailable(str(error)) from error
+        image = spec.image or self._image
+        variables = self._engine.image_environment(image)
         owner = UID if os.geteuid() == 0 else None
         state = state_files(self._root, spec.bot_id, files, spec.kind)
         try:
@@ -98,7 +114,7 @@ class Starter:
         body = create_arguments(
             spec,
             installation=self._installation,
-            image=self._image,
+            image=image,
             network=place.network,
             files=files,
             state=state,

@@ -49,6 +49,9 @@ class ProcessBackend:
             events.started(record)
         return state_of(self._files(spec.name), record)
 
+    async def prepare(self, image: str) -> None:
+        """Plain processes are made of nothing but this host."""
+
     async def stop(self, name: str, grace_s: float | None = None) -> ContainerState | None:
         """See the port."""
         record = read_record(self._files(name))
