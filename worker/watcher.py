@@ -30,6 +30,9 @@ BEAT_S = 180.0
 LOOK_S = 5.0
 FIRST_LOOK_S = 0.05
 LOST_STARTS_S = 5.0
+# The share of its time that each of these may take: with a thousand containers one look takes a while.
+SHARE = 0.02
+LARGEST_PAUSE_S = 30.0
 # Younger than this, a start without a container is one that is under way. Taking a slow one for lost does no
 # harm: the next try adopts its container.
 START_UNDER_WAY_S = 10.0
@@ -109,9 +112,12 @@ class FleetWatcher:
                 self._settle_soon(event.name)
 
     async def _every(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        pause = seconds
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(pause)
+            begun = time.monotonic()
             await self._guarded(action)
+            pause = pause_after(seconds, time.monotonic() - begun)
 
     async def _guarded(self, action: Callable[[], Awaitable[None]]) -> None:
         """An outage of Temporal or of the engine is survived by trying again at the next turn. Around each
@@ -189,6 +195,8 @@ class FleetWatcher:
         """A start whose worker was killed, or whose task was lost with the server that was handing it out,
         would be missed by nobody before its heartbeat timeout."""
         starting = await self._workflows_here(IN_A_START)
+        if not starting:
+            return
         states = await self._backend.list()
         present = {state.name for state in states}
         owners = {state.labels.get("workflow_id") for state in states}
@@ -241,3 +249,8 @@ class FleetWatcher:
         )
         await handle.signal(CONTAINER_NEWS, news)
         self._told[state.name] = news
+
+
+def pause_after(seconds: float, cost: float) -> float:
+    """Until the next turn of what is due every ``seconds`` and took ``cost`` just now."""
+    return max(seconds, min(cost / SHARE, LARGEST_PAUSE_S))

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.messages import HOST_STOPPED, ExitReport
 from activities.ports import ContainerBackend, ContainerEvent, ContainerState
-from worker.watcher import FleetWatcher
+from worker.watcher import FleetWatcher, pause_after
 
 
 def container(name: str, phase: str = "running", **fields: Any) -> ContainerState:
@@ -36,8 +36,10 @@ class FakeBackend:
 
     states: dict[str, ContainerState]
     removed: list[str] = field(default_factory=list)
+    lists: int = 0
 
     async def list(self) -> list[ContainerState]:
+        self.lists += 1
         return list(self.states.values())
 
     async def inspect(self, name: str) -> ContainerState | None:
@@ -67,6 +69,7 @@ class FakeTemporal:
     signals: list[str] = field(default_factory=list)
     beats: list[str] = field(default_factory=list)
     reports: dict[str, ExitReport] = field(default_factory=dict)
+    in_a_start: list[str] = field(default_factory=list)
 
     def _check(self, workflow_id: str) -> None:
         if workflow_id in self.broken:
@@ -105,8 +108,8 @@ class FakeTemporal:
         return SimpleNamespace(complete=complete, heartbeat=heartbeat)
 
     async def list_workflows(self, query: str) -> AsyncIterator[Any]:
-        for _ in ():
-            yield None
+        for name in self.in_a_start:
+            yield SimpleNamespace(id=f"bot/{name}", run_id="1")
 
 
 def watch(backend: FakeBackend, temporal: FakeTemporal) -> FleetWatcher:
@@ -184,5 +187,26 @@ def test_stopping_the_host_hides_no_end_of_before(exit_code: int) -> None:
         assert temporal.reports["a"].cause == "exited"
         assert temporal.reports["b"].cause == HOST_STOPPED
         assert sorted(backend.removed) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cost", "pause"),
+    [(5, 0, 5), (5, 0.05, 5), (5, 0.2, 10), (30, 0.2, 30), (5, 3, 30), (180, 3, 180)],
+)
+def test_what_takes_long_is_done_less_often(seconds: float, cost: float, pause: float) -> None:
+    assert pause_after(seconds, cost) == pytest.approx(pause)
+
+
+def test_containers_are_listed_for_lost_starts_only_while_something_starts() -> None:
+    async def scenario() -> None:
+        backend, temporal = FakeBackend({"a": container("a")}), FakeTemporal()
+        watcher = watch(backend, temporal)
+        await watcher._find_lost_starts()
+        assert backend.lists == 0
+        temporal.in_a_start.append("a")
+        await watcher._find_lost_starts()
+        assert backend.lists == 1
 
     asyncio.run(scenario())
