@@ -7,6 +7,7 @@ import time
 
 from agent import oom, processes
 from agent.children import Children
+from agent.fence_probe import FenceProbe
 from agent.forked import Fork, Result
 from agent.log_file import LogFile
 from agent.options import Options
@@ -38,6 +39,7 @@ class Execution:
         self._children = Children()
         self._bot = 0
         self._epoch = ""
+        self._probe = FenceProbe(environment.get("MINIO_ENDPOINT") or "", self._children)
         self._server: QueryServer | None = None
         self._watch = StateWatch(self._options.state_path, self._options.sync_interval)
         self._log = LogFile(self._options)
@@ -165,7 +167,7 @@ class Execution:
         """Until the bot is over; until when its final sync has time."""
         begun = time.monotonic()
         sync: Fork | None = None
-        mark, next_sync, changed_at = 0, begun + self._options.sync_interval, 0.0
+        mark, next_sync, changed_at, probing = 0, begun + self._options.sync_interval, 0.0, False
         if self._log.is_left():
             # Why the last run was killed is asked for now.
             next_sync = begun
@@ -199,13 +201,19 @@ class Execution:
                     changed_at = changed_at or now
                 # Also with nothing to save: another run may have claimed the state.
                 if now >= next_sync or self._log.presses(now):
-                    mark = self._watch.begun_commit()
-                    sync = self._sync_fork(state=bool(changed_at), last=False)
+                    mark, probing = self._watch.begun_commit(), self._is_quiet(bool(changed_at))
+                    sync = (
+                        self._probe.fork() if probing else self._sync_fork(state=bool(changed_at), last=False)
+                    )
                     log_mark, with_state = self._log.size, bool(changed_at)
                     changed_at = 0.0
             if sync is not None and sync.done():
                 result = sync.result()
                 sync, next_sync = None, time.monotonic() + self._options.sync_interval
+                self._probe.told(result)
+                if probing and not self._probe.ready:
+                    # A whole sync understands what was answered.
+                    next_sync = 0.0
                 if result.get("failed") == "fenced":
                     self._fenced(str(result["message"]))
                     break
@@ -333,6 +341,10 @@ class Execution:
         return code if isinstance(code, int) else 1
 
     # Common to all phases.
+
+    def _is_quiet(self, changed: bool) -> bool:
+        """Nothing is to be saved, and whether somebody else has the state can be asked at little cost."""
+        return self._probe.ready and not (changed or self._log.waits() or self._log.is_left())
 
     def _sync_fork(self, *, state: bool, last: bool) -> Fork:
         environment, epoch = self._environment, self._epoch

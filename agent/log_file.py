@@ -65,6 +65,10 @@ class LogFile:
         except OSError:
             return False
 
+    def waits(self) -> bool:
+        """Whether there is anything to ship."""
+        return self.size > self.shipped
+
     def presses(self, now: float) -> bool:
         """Whether so much waits that it should be shipped before the next sync."""
         return self.held or (self.size - self.shipped > BACKLOG_BYTES and now >= self._again_at)

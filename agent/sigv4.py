@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, header form (tested with the vectors that AWS publishes)."""
+"""AWS Signature Version 4, in a header or in a query (tested with the vectors that AWS publishes)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import quote
 
+UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -40,22 +41,64 @@ def authorization(
     """
     signed = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
     names = ";".join(sorted(signed))
+    moment = signed["x-amz-date"]
+    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    signature = _signature(method, path, params, signed, payload_sha256, moment, scope, secret_key)
+    return f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+
+
+def presigned_target(
+    *,
+    method: str,
+    path: str,
+    host: str,
+    moment: str,
+    expires_s: int,
+    access_key: str,
+    secret_key: str,
+    session_token: str = "",
+    region: str = "us-east-1",
+    service: str = "s3",
+) -> str:
+    """Path and query of a request without a body that needs no other header than ``host``, good for so long
+    after ``moment`` (``YYYYMMDDTHHMMSSZ``)."""
+    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    params = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{access_key}/{scope}",
+        "X-Amz-Date": moment,
+        "X-Amz-Expires": str(expires_s),
+        "X-Amz-SignedHeaders": "host",
+    }
+    if session_token:
+        params["X-Amz-Security-Token"] = session_token
+    signature = _signature(method, path, params, {"host": host}, UNSIGNED, moment, scope, secret_key)
+    return f"{canonical_path(path)}?{canonical_query(params)}&X-Amz-Signature={signature}"
+
+
+def _signature(
+    method: str,
+    path: str,
+    params: Mapping[str, str],
+    signed: Mapping[str, str],
+    payload_sha256: str,
+    moment: str,
+    scope: str,
+    secret_key: str,
+) -> str:
     request = "\n".join(
         (
             method,
             canonical_path(path),
             canonical_query(params),
             "".join(f"{name}:{signed[name]}\n" for name in sorted(signed)),
-            names,
+            ";".join(sorted(signed)),
             payload_sha256,
         )
     )
-    moment = signed["x-amz-date"]
-    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(request.encode()).hexdigest()
     to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
     key = f"AWS4{secret_key}".encode()
-    for part in (moment[:8], region, service, "aws4_request"):
+    for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    return f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    return hmac.digest(key, to_sign.encode(), "sha256").hex()

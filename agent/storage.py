@@ -171,11 +171,16 @@ def sync(environment: dict[str, str], *, state: bool, last: bool, epoch: str) ->
     def save() -> Result:
         storage = Storage(environment, options, contracts.read(environment))
         try:
+            log = storage.state_log()
             if not state:
-                storage.state_log().refuse_fenced(epoch)
-                return {"generation": 0, "uploaded_bytes": 0}
-            committed = storage.state_log().commit(epoch)
-            return {"generation": committed.generation, "uploaded_bytes": committed.uploaded_bytes}
+                log.refuse_fenced(epoch)
+                return {"generation": 0, "uploaded_bytes": 0, "fence_probe": log.fence_probe()}
+            committed = log.commit(epoch)
+            return {
+                "generation": committed.generation,
+                "uploaded_bytes": committed.uploaded_bytes,
+                "fence_probe": log.fence_probe(),
+            }
         finally:
             storage.store.close()
 

@@ -71,6 +71,10 @@ class EntryLog:
         except ObjectMissing:
             return None
 
+    def absence_probe(self, generation: int) -> bytes:
+        """See ``ObjectStore.absence_probe``: of this entry."""
+        return self._store.absence_probe(self._bucket, self._key(generation))
+
     def append(self, *, after: int, kind: str, epoch: str, tree: str, size: int, run_id: str) -> Entry | None:
         """Create generation ``after + 1``; None when another writer already has it."""
         entry = Entry(

@@ -175,6 +175,12 @@ class StateLog:
         if other is not None and not mine.wrote(other.epoch):
             raise self._fenced_by(other)
 
+    def fence_probe(self) -> bytes:
+        """A request that is answered by 404 as long as nobody has written after us; see ``agent/absence.py``.
+        Empty when it cannot be asked so simply."""
+        mine = local.load(self._cache_path)
+        return self._log.absence_probe(mine.generation + 1) if mine is not None else b""
+
     def _mine(self, epoch: str) -> local.Local:
         mine = local.load(self._cache_path)
         if mine is None:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from agent.sigv4 import EMPTY_SHA256, authorization, canonical_query
+from agent.sigv4 import EMPTY_SHA256, authorization, canonical_query, presigned_target
 
 S3_HOST = "examplebucket.s3.amazonaws.com"
 S3_DATE = "20130524T000000Z"
@@ -90,3 +90,21 @@ def test_s3_documentation_examples(
 
 def test_query_is_sorted_after_encoding() -> None:
     assert canonical_query({"b": "ä /", "a": "~"}) == "a=~&b=%C3%A4%20%2F"
+
+
+def test_a_presigned_request() -> None:
+    target = presigned_target(
+        method="GET",
+        path="/test.txt",
+        host=S3_HOST,
+        moment=S3_DATE,
+        expires_s=86400,
+        access_key="AKIAIOSFODNN7EXAMPLE",
+        secret_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    )
+    assert target == (
+        "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+    )
