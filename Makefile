@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup system engine base-image image compose-plugin compose-images demo test lint clean bench
+.PHONY: setup system toolchains engine base-image image compose-plugin compose-images demo test lint clean bench
 
 setup: $(STAMP)
 
@@ -25,6 +25,10 @@ system:
 			|| echo "make system: not installed:$$missing; tests that need them are skipped and say so"; \
 		fi; \
 	else echo "make system needs root and apt-get: install bubblewrap, nodejs and g++ by hand"; fi
+
+# For tests/conformance: compilers of all languages, and runtimes of bots without a container. Optional, root.
+toolchains: $(STAMP)
+	@PIP=$(VENV)/bin/pip tests/toolchains/install.sh
 
 # For bots in containers. `image` needs an engine, and a registry or else `base-image`; the other two need root.
 engine:

@@ -14,6 +14,7 @@ from activities.backends.process.sandbox import find_sandbox
 from agent.zipapp_build import build
 from tests.conformance import page
 from tests.conformance.behaviours.registry import BEHAVIOURS
+from tests.conformance.bot_build import TOOLCHAINS
 from tests.conformance.bot_programs import PROGRAMS
 from tests.conformance.cells import BACKENDS, BY_SUBJECT, Key, applicable, not_applicable
 from tests.conformance.experiments import Experiments
@@ -40,6 +41,8 @@ def experiments(
 ) -> Iterator[Opened]:
     """Those of a backend; begun for the selected tests when the first of them asks."""
     opened: dict[str, Experiments] = {}
+    # Where the process backend looks for the runtimes of its bots.
+    os.environ["PATH"] += f":{TOOLCHAINS / 'dotnet'}"
     keys = [key for item in request.session.items if (key := key_of(item))]
 
     def of(kind: str) -> Experiments:

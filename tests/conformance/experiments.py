@@ -10,8 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 from activities.backends.docker.door import Door
-from tests.conformance.bot_programs import PROGRAMS
+from tests.conformance.bot_build import Unavailable
+from tests.conformance.bot_programs import PROGRAMS, files_of
 from tests.conformance.laboratory import Bot, Laboratory
+from tests.conformance.recipes import interpreter_missing
 from tests.conformance.scenarios import SCENARIOS, Evidence
 
 # Starts of containers and of interpreters: more at once only wait for each other on two cores.
@@ -46,9 +48,13 @@ class Experiments:
         return self._begun[runtime, scenario].result()
 
     async def _do(self, runtime: str, scenario: str) -> Evidence:
+        program = PROGRAMS[runtime]
+        if self.laboratory.kind == "process" and (reason := interpreter_missing(runtime)):
+            raise Unavailable(reason)
+        files = await asyncio.wrap_future(files_of(program))
         async with self._places:
             bot_id = f"conf-{scenario.replace('_', '-')}-{uuid4().hex[:8]}"
-            bot = Bot(laboratory=self.laboratory, program=PROGRAMS[runtime], bot_id=bot_id)
+            bot = Bot(laboratory=self.laboratory, program=program, files=files, bot_id=bot_id)
             return await SCENARIOS[scenario](bot)
 
     def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:

@@ -19,7 +19,8 @@ from activities.query_results import QueryResults
 from activities.running_bot import RunningBots
 from activities.specs import ActivityRef, StorageAccess, container_spec
 from agent.statelog import history
-from tests.conformance.bot_programs import BotProgram, Files
+from tests.conformance.bot_build import Files
+from tests.conformance.bot_programs import BotProgram
 from tests.support.agent_run import code_zip
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from workflows.query import answer
@@ -55,10 +56,11 @@ class Seen:
 
 @dataclass(slots=True, kw_only=True)
 class Bot:
-    """One bot of one scenario. ``runs`` counts its containers."""
+    """One bot of one scenario. ``files`` are its language's own; ``runs`` counts its containers."""
 
     laboratory: Laboratory
     program: BotProgram
+    files: Files
     bot_id: str
     runs: int = 0
 

@@ -35,7 +35,7 @@ Scenario = Callable[[Bot], Awaitable[Evidence]]
 
 async def runs(bot: Bot) -> Evidence:
     """Two scheduled runs, the second without anything that the first left on this host; then queries."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     first = await bot.run(
         "arguments", "stdin", "directory", "environment", "config greeting",
         *[f"hour {zone} {INSTANT}" for zone in ("local", "Europe/Zurich", "America/New_York")],
@@ -56,13 +56,13 @@ async def runs(bot: Bot) -> Evidence:
 
 async def throws(bot: Bot) -> Evidence:
     """An exception after a change of the state."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     return Evidence(seen={"run": await bot.run("put mark before", "throw kaboom")})
 
 
 async def lives(bot: Bot) -> Evidence:
     """A realtime bot is asked, and then stopped: it handles SIGTERM."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     steps = ("environment", "put mark alive", "trap gracefully", "say ready", "wait")
     name = await bot.start(*steps, bot_type="realtime")
     await bot.until_said(name, "ready")
@@ -75,7 +75,7 @@ async def lives(bot: Bot) -> Evidence:
 
 async def is_stopped(bot: Bot) -> Evidence:
     """A bot without a handler is stopped."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     name = await bot.start("put mark default", "say ready", "wait", query_entrypoint="", bot_type="realtime")
     await bot.until_said(name, "ready")
     return Evidence(seen={"run": await bot.stop(name)})
@@ -83,7 +83,7 @@ async def is_stopped(bot: Bot) -> Evidence:
 
 async def is_stubborn(bot: Bot) -> Evidence:
     """A bot that ignores SIGTERM is stopped."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     steps = ("put mark stubborn", "ignore", "say ready", "wait")
     name = await bot.start(*steps, query_entrypoint="", bot_type="realtime", stop_grace_s=1)
     await bot.until_said(name, "ready")
@@ -92,13 +92,13 @@ async def is_stubborn(bot: Bot) -> Evidence:
 
 async def floods(bot: Bot) -> Evidence:
     """More output than one segment of the log holds, as fast as the bot can."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     return Evidence(seen={"run": await bot.run(f"flood {FLOOD_LINES}")})
 
 
 async def is_misdeployed(bot: Bot) -> Evidence:
     """Entrypoints that are not there, or not the bot's."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     suffix = "." + bot.program.entrypoint.rpartition(".")[2] if "." in bot.program.entrypoint else ""
     missing = await bot.run("say ran", entrypoint=f"nowhere{suffix}")
     outside = await bot.run("say ran", entrypoint=f"../../usr/bin/env{suffix}")
@@ -107,7 +107,7 @@ async def is_misdeployed(bot: Bot) -> Evidence:
 
 async def eats(bot: Bot) -> Evidence:
     """More memory than its limit."""
-    await bot.deploy(bot.program.make())
+    await bot.deploy(bot.files)
     steps = ("put mark hungry", "say ready", f"eat {MEMORY_MB * 8}")
     return Evidence(seen={"run": await bot.run(*steps, memory_mb=MEMORY_MB)})
 
@@ -116,7 +116,7 @@ def special(name: str) -> Scenario:
     """A bot of its own, for what only one language has."""
 
     async def scenario(bot: Bot) -> Evidence:
-        files, entrypoint = special_bots.SPECIAL[name](bot.program)
+        files, entrypoint = special_bots.SPECIAL[name](bot.files)
         await bot.deploy(files)
         return Evidence(seen={"run": await bot.run("say special", entrypoint=entrypoint)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.conformance.bot_programs import BotProgram, Files
+from tests.conformance.bot_build import Files
 
 VENDOR: Files = {
     "main.py": "import dependency\ndef main(bot_id, config):\n    print(dependency.word())\n",
@@ -24,12 +24,12 @@ ES_MODULE: Files = {
     "node_modules/dependency/package.json": '{"name": "dependency", "type": "module", "main": "./word.js"}',
     "node_modules/dependency/word.js": 'export const word = "special";\n',
 }
-# Which files, and the entrypoint among them.
-SpecialBot = Callable[[BotProgram], tuple[Files, str]]
+# From the files of the language's own bot: which files, and the entrypoint among them.
+SpecialBot = Callable[[Files], tuple[Files, str]]
 SPECIAL: dict[str, SpecialBot] = {
-    "vendor": lambda program: (VENDOR, "main.py"),
-    "async": lambda program: (ASYNC, "main.py"),
-    "node_modules": lambda program: (NODE_MODULES, "main.js"),
-    "es_module": lambda program: (ES_MODULE, "main.mjs"),
-    "jar_main": lambda program: (program.make(), "bot.jar:conformance.Bot"),
+    "vendor": lambda files: (VENDOR, "main.py"),
+    "async": lambda files: (ASYNC, "main.py"),
+    "node_modules": lambda files: (NODE_MODULES, "main.js"),
+    "es_module": lambda files: (ES_MODULE, "main.mjs"),
+    "jar_main": lambda files: (files, "bot.jar:conformance.Bot"),
 }

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.conformance.behaviours.registry import BEHAVIOURS, NOT_CONFINED, Cell
-from tests.conformance.bot_programs import PROGRAMS, Unavailable
+from tests.conformance.bot_build import Unavailable
+from tests.conformance.bot_programs import PROGRAMS
 from tests.conformance.cells import Key
 from tests.conformance.experiments import Experiments
 
