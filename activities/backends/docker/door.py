@@ -24,6 +24,8 @@ class Door:
         self._address = address
         self._host = host
         self._port = port
+        # The event loop itself keeps no task alive whose client has gone.
+        self._passing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled; opened again when the engine and its bridge have come back."""
@@ -31,7 +33,7 @@ class Door:
         while True:
             try:
                 at = await self._address()
-                server = await asyncio.start_server(self._pass, at, self._port)
+                server = await asyncio.start_server(self._accept, at, self._port)
             except (DurabotError, OSError) as error:
                 if str(error) != told:
                     log.warning("bots cannot reach the object store yet: %s", error)
@@ -41,6 +43,11 @@ class Door:
             log.info("bots reach the object store at %s:%s", at, self._port)
             async with server:
                 await server.serve_forever()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passing = asyncio.create_task(self._pass(reader, writer))
+        self._passing.add(passing)
+        passing.add_done_callback(self._passing.discard)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
