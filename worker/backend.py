@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from activities.errors import BackendRefused, DurabotError
+from activities.packaging.installer import HostInstaller, Installer
 from activities.ports import ContainerBackend
 from agent.zipapp_build import build
 from worker.settings import Settings, interpreter
 from worker.version import version
+
+if TYPE_CHECKING:
+    from activities.backends.docker.backend import DockerBackend
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +34,19 @@ def make_backend(settings: Settings) -> ContainerBackend:
     )
 
 
+def make_installer(settings: Settings, image: str) -> Installer:
+    """For bots in this image, empty for the backend's own, or for those that are processes of this host."""
+    if settings.backend != "docker":
+        return HostInstaller()
+    return _docker(settings).installer(image, settings.data / "cache")
+
+
 def has_bots(settings: Settings) -> bool:
     """Whether containers of this installation are, or ever were, on this machine."""
     return (settings.data / settings.backend).is_dir()
 
 
-def _docker(settings: Settings) -> ContainerBackend:
+def _docker(settings: Settings) -> DockerBackend:
     try:
         from activities.backends.docker.backend import DockerBackend
     except ImportError as error:

@@ -29,5 +29,6 @@ async def check_image(spec: BotSpec, host: str) -> None:
         cause = error.cause
         if isinstance(cause, ApplicationError) and cause.type == BackendRefused.code:
             text = f"nothing was changed: {cause.message}"
-            raise ApplicationError(text, type=BackendRefused.code, non_retryable=True) from error
+            # Alone: what is below it is the engine's own words, and is in the activity's failure.
+            raise ApplicationError(text, type=BackendRefused.code, non_retryable=True) from None
         workflow.logger.warning("host %s did not say whether it has the image: %s", host, cause or error)

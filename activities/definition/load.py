@@ -7,7 +7,7 @@ import json
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -107,8 +107,9 @@ class _Reader:
             return default
 
 
-def load(directory: Path, config_file: Path | None = None) -> Definition:
-    """``InvalidDefinition`` tells every problem of a file with the field's path."""
+def load(directory: Path, config_file: Path | None = None, image: str = "") -> Definition:
+    """``InvalidDefinition`` tells every problem of a file with the field's path. ``image`` wins over that of
+    the configuration."""
     bot_values, bot_problems = _read(read_yaml, directory / BOT_FILE)
     config_path = config_file or directory / CONFIG_FILE
     config_values, config_problems = _read(read_json, config_path)
@@ -129,6 +130,10 @@ def load(directory: Path, config_file: Path | None = None) -> Definition:
     entry_files = _entrypoints(bot, directory, runtime)
     _check_config(config, bot_type, bot_name)
     spec = _spec(bot, config, bot_type, runtime, version)
+    if image:
+        if not IMAGE.fullmatch(image):
+            config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
+        spec = replace(spec, image=image)
     problems = [*bot.problems, *config.problems, *_schema(bot, directory, config_path, config.values)]
     if runtime == "python3.11":
         problems += [

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from activities.packaging.archive import pack
-from activities.packaging.vendor import InstallFailed, install_requirements
+from activities.packaging.installer import HostInstaller, InstallFailed
+from activities.packaging.vendor import install, required
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +41,14 @@ def bot(directory: Path, requirements: str) -> Path:
 def test_requirements_are_installed_once_and_equal_ones_give_equal_code(tmp_path: Path) -> None:
     directory = bot(tmp_path / "bot", str(wheel(tmp_path)))
     told: list[str] = []
-    first = install_requirements(directory, tmp_path / "cache", told.append)
+    first = install(directory, tmp_path / "cache", HostInstaller(), told.append)
     assert first is not None
     assert (first / "vendor/small.py").read_text() == "VALUE = 1\n"
     assert any("small" in line for line in told)
     told.clear()
-    assert install_requirements(directory, tmp_path / "cache", told.append) == first
+    assert install(directory, tmp_path / "cache", HostInstaller(), told.append) == first
     assert told == ["dependencies are unchanged"]
-    again = install_requirements(directory, tmp_path / "other", told.append)
+    again = install(directory, tmp_path / "other", HostInstaller(), told.append)
     assert again is not None
     one, two = pack([directory, first], tmp_path / "1.zip"), pack([directory, again], tmp_path / "2.zip")
     assert one.sha256 == two.sha256
@@ -60,7 +61,7 @@ def test_the_same_requirements_of_several_bots_at_once(tmp_path: Path) -> None:
     bots = [bot(tmp_path / f"bot{number}", str(small)) for number in range(3)]
     with ThreadPoolExecutor(len(bots)) as pool:
         found = list(
-            pool.map(lambda each: install_requirements(each, tmp_path / "cache", lambda _: None), bots)
+            pool.map(lambda each: install(each, tmp_path / "cache", HostInstaller(), lambda _: None), bots)
         )
     assert len(set(found)) == 1
     assert found[0] is not None
@@ -72,7 +73,7 @@ def test_what_cannot_be_installed_says_why_again_and_again(tmp_path: Path) -> No
     directory = bot(tmp_path / "bot", "no-such-package-anywhere")
     for _ in range(2):
         with pytest.raises(InstallFailed, match="no-such-package-anywhere"):
-            install_requirements(directory, tmp_path / "cache", lambda line: None)
+            install(directory, tmp_path / "cache", HostInstaller(), lambda line: None)
 
 
 def test_a_bot_that_brings_its_own_or_needs_nothing_installs_nothing(tmp_path: Path) -> None:
@@ -81,5 +82,4 @@ def test_a_bot_that_brings_its_own_or_needs_nothing_installs_nothing(tmp_path: P
     none = bot(tmp_path / "none", "")
     (none / "requirements.txt").unlink()
     for directory in (own, none):
-        assert install_requirements(directory, tmp_path / "cache", lambda line: None) is None
-    assert not (tmp_path / "cache").exists()
+        assert not required(directory)

@@ -27,13 +27,20 @@ def register(app: typer.Typer) -> None:
 def deploy(
     source: Annotated[Path, typer.Argument(help="Directory or zip with bot-config.yaml.")],
     config: Annotated[Path | None, typer.Option("--config", help="Another file than config.json.")] = None,
+    runtime_image: Annotated[
+        str,
+        typer.Option(
+            "--runtime-image", help="Image of its containers and of the installation of its dependencies."
+        ),
+    ] = "",
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Put a bot into operation: check, install, upload, create or update.
 
     An unchanged bot is not touched; an invalid one changes nothing. Files that `.durabotignore` names are
-    left out; its rules are those of git. With --config the same code becomes another bot, with that name.
+    left out; its rules are those of git. What requirements.txt or package.json name is installed, in the
+    bot's image where bots are containers. With --config the same code becomes another bot, with that name.
 
     Example: durabot deploy examples/realtime-python
     """
@@ -55,7 +62,7 @@ def deploy(
         with errors_told(as_json):
             from activities.definition.load import load
 
-            definition = load(directory, config)
+            definition = load(directory, config, runtime_image)
 
         async def work(settings: Settings, client: Client) -> Deployed:
             from worker.control.deployment import Deployment

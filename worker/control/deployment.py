@@ -23,8 +23,8 @@ from activities.bot_spec import REALTIME, BotSpec
 from activities.definition.load import Definition
 from activities.errors import Conflict, NotFound
 from activities.packaging.archive import Archive, pack
-from activities.packaging.vendor import install_requirements
 from worker.control.calls import temporal_calls
+from worker.control.dependencies import Dependencies
 from worker.control.directory import BotDirectory
 from worker.control.schedule_spec import schedule_of
 from worker.minio_access import minio_client, storage_calls
@@ -73,7 +73,7 @@ class Deployment:
             raise Conflict(
                 f"{spec.bot_id} exists and is a {before} bot; delete it first, or deploy under another name"
             )
-        spec = await asyncio.to_thread(self._upload, definition, spec)
+        spec = await self._uploaded(definition, spec)
         if spec.bot_type == REALTIME:
             action, message = await self._realtime(spec, definition.enabled, exists=bool(before))
         else:
@@ -93,15 +93,24 @@ class Deployment:
         except NotFound:
             return ""
 
-    def _upload(self, definition: Definition, spec: BotSpec) -> BotSpec:
+    async def _uploaded(self, definition: Definition, spec: BotSpec) -> BotSpec:
+        """Whoever calls it off ends the installation with it."""
+        dependencies = Dependencies(self._settings, spec.image, self._told)
+        uploading = asyncio.create_task(asyncio.to_thread(self._upload, definition, spec, dependencies))
+        try:
+            return await asyncio.shield(uploading)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(dependencies.cancel)
+            await asyncio.gather(uploading, return_exceptions=True)
+            raise
+
+    def _upload(self, definition: Definition, spec: BotSpec, dependencies: Dependencies) -> BotSpec:
         """The key is the content's hash, so an upload can neither be torn nor change what others run."""
         sources = [definition.directory]
         cache = self._settings.data / "cache"
-        if spec.runtime == "python3.11":
-            installed = install_requirements(definition.directory, cache / "vendor", self._told)
-            if installed is not None:
-                sources.append(installed)
         cache.mkdir(parents=True, exist_ok=True)
+        if (installed := dependencies.installed(definition.directory, spec.runtime)) is not None:
+            sources.append(installed)
         with tempfile.TemporaryDirectory(prefix="archive-", dir=cache) as scratch:
             archive = pack(sources, Path(scratch) / "code.zip", definition.entry_files)
             return self._stored(archive, spec)

@@ -16,6 +16,7 @@ from activities.backends.docker.create import STOP_MARGIN_S, UID
 from activities.backends.docker.engine import Engine
 from activities.backends.docker.events import EngineEvents
 from activities.backends.docker.found import running_state, state_of
+from activities.backends.docker.installer import ImageInstaller
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
 from activities.backends.docker.network import Networks
 from activities.backends.docker.starter import Starter
@@ -192,6 +193,14 @@ class DockerBackend:
                     f"bot {bot_id} runs in container {summary['Labels'][NAME]}; its state is in use"
                 )
             bury(self._root, self._root / "state" / bot_id)
+
+    def installer(self, image: str, cache: Path) -> ImageInstaller:
+        """Of dependencies of bots that run in this image, the backend's own where it is empty. ``cache`` is a
+        directory that the engine sees under the same path."""
+        self._starter.prepare(image)
+        return ImageInstaller(
+            self._engine, image or self._starter.image, self.installation, self._networks, cache
+        )
 
     async def host_address(self) -> str:
         """Of this host on the bots' network, which is made when it is missing."""

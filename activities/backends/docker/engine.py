@@ -53,6 +53,21 @@ class Engine:
         with self._told(f"image {image}"):
             return dict(self._client().inspect_image(image)["Config"].get("Labels") or {})
 
+    def image_id(self, image: str) -> str:
+        """Of its content; ``NotFound`` when the engine does not have it."""
+        with self._told(f"image {image}"):
+            return str(self._client().inspect_image(image)["Id"])
+
+    def output(self, name: str) -> Iterator[bytes]:
+        """What the container's processes print, in pieces, until its end."""
+        with self._told(f"output of container {name}"):
+            yield from self._client().logs(name, stream=True, follow=True)
+
+    def wait(self, name: str) -> int:
+        """The exit code, once it is over."""
+        with self._told(f"end of container {name}"):
+            return int(self._client().wait(name)["StatusCode"])
+
     def create(self, name: str, body: Mapping[str, Any]) -> None:
         """``Conflict`` when the name is in use."""
         with self._told(f"container {name} cannot be created"):
@@ -85,11 +100,12 @@ class Engine:
         except (NotFound, Conflict):
             pass  # What a signal was to bring about is so.
 
-    def remove(self, name: str) -> None:
-        """``Conflict`` for a running one, and for one that is being removed; fine when it is gone."""
+    def remove(self, name: str, *, force: bool = False) -> None:
+        """``Conflict`` for a running one, which ``force`` kills, and for one that is being removed; fine when
+        it is gone."""
         try:
             with self._told(f"container {name} cannot be removed"):
-                self._client().remove_container(name, v=True)
+                self._client().remove_container(name, v=True, force=force)
         except NotFound:
             pass
 

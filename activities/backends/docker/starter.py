@@ -29,7 +29,7 @@ class Starter:
     def __init__(self, engine: Engine, root: Path, image: str, installation: str, networks: Networks) -> None:
         self._engine = engine
         self._root = root
-        self._image = image
+        self.image = image
         self._installation = installation
         self._networks = networks
         self._checked = False
@@ -76,10 +76,10 @@ class Starter:
     def prepare(self, image: str) -> None:
         """Have this image, or the one of bots that name none, which is made and not pulled."""
         try:
-            self._engine.image_environment(image or self._image)
+            self._engine.image_environment(image or self.image)
         except NotFound as error:
-            if not image or image == self._image:
-                where = f"image {self._image} is not on the engine at {self._engine.host}"
+            if not image or image == self.image:
+                where = f"image {self.image} is not on the engine at {self._engine.host}"
                 raise BackendRefused(f"{where}: make it by `make image`") from error
             try:
                 self._engine.pull(image)
@@ -96,7 +96,7 @@ class Starter:
         except BackendRefused as error:
             # Somebody may make it now, and then bots go on.
             raise BackendUnavailable(str(error)) from error
-        image = spec.image or self._image
+        image = spec.image or self.image
         variables = self._engine.image_environment(image)
         owner = UID if os.geteuid() == 0 else None
         state = state_files(self._root, spec.bot_id, files, spec.kind)
