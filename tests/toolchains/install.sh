@@ -16,12 +16,16 @@ if command -v ghc-pkg >/dev/null && [ -n "$(ghc-pkg list --simple-output network
 fi
 if [ -n "$packages" ]; then
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        export DEBIAN_FRONTEND=noninteractive
+        # Java's packages cannot be set up where images leave out manuals.
+        mkdir -p /usr/share/man/man1
         apt-get update -qq
-        # One by one, so that one that is missing does not cost the others.
-        for package in $packages; do
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null ||
-                told "$package"
-        done
+        # shellcheck disable=SC2086 # words are meant
+        apt-get install -y -qq --no-install-recommends $packages >/dev/null ||
+            # One that is missing does not cost the others.
+            for package in $packages; do
+                apt-get install -y -qq --no-install-recommends "$package" >/dev/null || told "$package"
+            done
     else
         told "$packages (needs root and apt-get)"
     fi
