@@ -11,7 +11,8 @@ from pathlib import Path
 from agent import contract as contracts
 from agent import processes, storage
 from agent.errors import AgentError, StoreUnavailable
-from agent.options import Options
+from agent.options import QUERY_DIR, Options
+from agent.runtimes import REDIRECTED
 from agent.status import Status, log_record
 
 INLINE_BYTES = 256 * 1024
@@ -46,6 +47,9 @@ def run(environment: dict[str, str]) -> int:
         report |= _result(environment, options, answers)
         if code and not message:
             report["message"] = _last_words(options)
+        if not report.get("query_result") and not report.get("query_result_key"):
+            words = (str(report["message"]), _without_place(options, environment))
+            report["message"] = "; ".join(filter(None, words))
     except AgentError as error:
         cause = "config" if error.code in ("configuration", "config", "bad_code") else error.code
         report |= {"exit_code": error.exit_code, "cause": cause, "message": str(error)}
@@ -112,6 +116,13 @@ def _result(environment: dict[str, str], options: Options, answers: Path) -> dic
     finally:
         store.store.close()
     return {"query_result_key": key}
+
+
+def _without_place(options: Options, environment: dict[str, str]) -> str:
+    """Why a program could not leave a result, where it is the host that lacks the contract's directory."""
+    if options.query_dir == QUERY_DIR or environment.get("RUNTIME") in REDIRECTED:
+        return ""
+    return f"on this host nothing gives a program a {QUERY_DIR} of its own: install bubblewrap"
 
 
 def _last_words(options: Options) -> str:

@@ -11,6 +11,9 @@ from agent.code import resolves_inside
 from agent.contract import Contract
 from agent.errors import ConfigurationError
 
+# Their queries' results are led to where a host without a sandbox has a place for them.
+REDIRECTED = frozenset({"python3.11", "nodejs20"})
+
 
 class InterpreterMissing(ConfigurationError):
     """The runtime's interpreter is not on this machine."""

@@ -171,6 +171,14 @@ def test_a_failed_query_says_its_last_words(agents: Start) -> None:
     assert run.report()["query_result"] == ""
 
 
+def test_a_program_s_query_without_a_place_for_its_result_tells_what_is_missing(agents: Start) -> None:
+    script = "#!/bin/sh\necho nowhere to write >&2\nexit 1\n"
+    run = agents({"bot": script}, RUNTIME="gcc13", ENTRYPOINT="bot", QUERY_PATH="/x")
+    assert run.wait() == 1
+    assert run.report()["message"].startswith("nowhere to write; on this host nothing gives a program")
+    assert "bubblewrap" in run.report()["message"]
+
+
 def test_a_large_query_result_goes_to_the_store(agents: Start) -> None:
     code = """
 import json, os, pathlib
