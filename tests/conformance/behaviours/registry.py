@@ -9,7 +9,8 @@ from tests.conformance.bot_programs import BotProgram
 from tests.conformance.laboratory import Laboratory
 from tests.conformance.scenarios import Evidence
 
-NOT_CONFINED = "without bubblewrap the process backend confines no bot"
+EVERY = frozenset({"python3.11", "nodejs20", "rust-stable", "gcc13", "dotnet8", "scala3", "ghc96"})
+NOT_CONFINED = "without bubblewrap the process backend gives bots no places of their own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Cell:
 class Behaviour:
     """``scenario`` is what has to be done for it. ``runtimes`` empty means all of them; ``unlike`` says why
     the others have no such thing. ``docker_only`` is the reason why the process backend does not have it;
-    ``confined_only`` where it has it only with bubblewrap."""
+    ``confined_only`` are the runtimes for which it has it with bubblewrap only."""
 
     name: str
     title: str
@@ -34,7 +35,7 @@ class Behaviour:
     runtimes: tuple[str, ...] = ()
     unlike: str = ""
     docker_only: str = ""
-    confined_only: bool = False
+    confined_only: frozenset[str] = frozenset()
 
     def not_applicable(self, runtime: str, kind: str) -> str:
         """Why there is no such thing in this language or on this backend; empty if there is."""
@@ -54,7 +55,7 @@ def behaviour(
     runtimes: tuple[str, ...] = (),
     unlike: str = "",
     docker_only: str = "",
-    confined_only: bool = False,
+    confined_only: frozenset[str] = frozenset(),
 ) -> Callable[[Check], Check]:
     """Registers a check under its own name."""
 

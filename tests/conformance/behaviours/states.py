@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.behaviours.registry import Cell, behaviour
+from tests.conformance.behaviours.registry import EVERY, Cell, behaviour
 
 
 @behaviour("what a bot writes to `STATE_DIR` is saved", "runs")
@@ -17,6 +17,6 @@ def state_restored(cell: Cell) -> None:
     assert cell.evidence.seen["second"].said("get") == ["mark one", "deep/er/file content"]
 
 
-@behaviour("the whole of `/state` is saved, not only `STATE_DIR`", "runs", confined_only=True)
+@behaviour("the whole of `/state` is saved, not only `STATE_DIR`", "runs", confined_only=EVERY)
 def state_tree(cell: Cell) -> None:
     assert cell.evidence.seen["second"].state["x"] == "x"
