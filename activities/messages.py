@@ -12,6 +12,7 @@ RUN_CONTAINER = "run_container"
 STOP_CONTAINER = "stop_container"
 PLACE_BOT = "place_bot"
 HOST_BEAT = "host_beat"
+HOST_USAGE = "host_usage"
 QUERY_BOT = "query_bot"
 PREPARE_IMAGE = "prepare_image"
 ROLLBACK_STATE = "rollback_state"
@@ -106,6 +107,19 @@ class HostBeat:
     """Hold the heartbeat of one host."""
 
     host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostUsageAsked:
+    """What bots of a host use now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostUsage:
+    """``rows`` are compressed: see activities/usage.py, which also takes them apart."""
+
+    rows: str
+    left_off: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

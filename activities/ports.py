@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -63,6 +63,20 @@ class ContainerEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUsage:
+    """What one running bot has used at the instant ``at``, in unix seconds: CPU seconds since its start,
+    bytes of memory now; and when its agent has last synced, 0 if never."""
+
+    bot_id: str
+    run_id: str
+    cpu_s: float
+    memory: int
+    at: float
+    last_sync_at: float = 0
+    last_sync_ok: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogExtent:
     """What is where of one container's output. ``first`` is the offset of the first byte that can still be
     read here; the first ``segments`` objects of its run in the store hold all before ``shipped``."""
@@ -91,6 +105,9 @@ class ContainerBackend(Protocol):
 
     async def list(self) -> list[ContainerState]:
         """All of this installation, running and exited, in no order."""
+
+    async def usage(self) -> Sequence[ContainerUsage]:
+        """Of all running bots, without queries; light enough to be asked every second with a thousand."""
 
     def events(self) -> AsyncIterator[ContainerEvent]:
         """Changes from now on, without end; begins with ``resync``, and says so again after a break."""

@@ -24,6 +24,7 @@ from activities.query_results import QueryResults
 from activities.realtime import RealtimeQueries
 from activities.running_bot import RunningBots
 from activities.state import StateActivities
+from activities.usage import UsageActivity
 from agent.errors import StoreUnavailable
 from worker.backend import keep_store_reachable, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
@@ -159,6 +160,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
             queries.query_bot,
             pulse.host_beat,
             images.prepare_image,
+            UsageActivity(backend).host_usage,
         ],
         graceful_shutdown_timeout=ACTIVITY_GRACE,
     )

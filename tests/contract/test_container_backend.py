@@ -17,7 +17,7 @@ import pytest
 from activities.backends.process.backend import ProcessBackend
 from activities.backends.process.sandbox import find_sandbox
 from activities.errors import BackendUnavailable, Conflict
-from activities.ports import ContainerBackend, ContainerSpec, ContainerState
+from activities.ports import ContainerBackend, ContainerSpec, ContainerState, ContainerUsage
 from tests.support.fake_agent import SOURCE
 
 PYTHON = str(Path(sys.executable).resolve())
@@ -363,6 +363,36 @@ def test_the_address_answers_while_it_runs(factory: Factory) -> None:
         await until(connects, "an answer")
         await backend.stop("bot-a.r1")
         assert await backend.address("bot-a.r1") is None
+
+    asyncio.run(scenario())
+
+
+def test_usage_grows_with_what_a_bot_does_and_knows_only_what_runs(factory: Factory) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        assert list(await backend.usage()) == []
+        await backend.start(spec(FAKE_SLEEP=600, FAKE_SPIN=1))
+        await backend.start(spec("bot-b.r1", "bot-b", FAKE_SLEEP=600))
+        await backend.start(spec("bot-a.q1", kind="query", FAKE_SLEEP=600))
+
+        async def by_bot() -> dict[str, ContainerUsage]:
+            return {usage.bot_id: usage for usage in await backend.usage()}
+
+        first = await by_bot()
+        assert first.keys() == {"bot-a", "bot-b"}
+        assert {usage.run_id for usage in first.values()} == {"1"}
+        # An interpreter, and not this machine.
+        assert all(1 << 20 < usage.memory < 1 << 30 for usage in first.values())
+
+        async def spins() -> bool:
+            return (await by_bot())["bot-a"].cpu_s > first["bot-a"].cpu_s + 0.5
+
+        await until(spins, "CPU time of the one that spins")
+        now = await by_bot()
+        assert now["bot-a"].at > first["bot-a"].at
+        assert now["bot-b"].cpu_s < first["bot-b"].cpu_s + 0.5
+        await backend.stop("bot-a.r1", 0)
+        assert (await by_bot()).keys() == {"bot-b"}
 
     asyncio.run(scenario())
 

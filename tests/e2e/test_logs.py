@@ -10,29 +10,12 @@ import pytest
 
 from tests.support.bots import write_bot
 from tests.support.conditions import until
+from tests.support.elsewhere import elsewhere
 from tests.support.followed_log import RUN, chatty, following, is_whole, last_of, numbers
 from tests.support.stack import Stack
 
 # So much is printed first that the begin is given back to the file system.
 FIRST = 80_000
-
-
-def elsewhere(stack: Stack, directory: Path) -> Stack:
-    """The same installation as a machine sees it that runs none of it."""
-    settings = stack.worker_settings()
-    key, secret = settings.s3_credentials()
-    return replace(
-        stack,
-        directory=directory,
-        settings={
-            **stack.settings,
-            "DURABOT_DATA_DIR": str(directory),
-            "DURABOT_TEMPORAL_ADDRESS": settings.temporal_address_in_use,
-            "DURABOT_S3_ENDPOINT": settings.s3_endpoint_in_use,
-            "DURABOT_S3_ACCESS_KEY": key,
-            "DURABOT_S3_SECRET_KEY": secret,
-        },
-    )
 
 
 def test_each_line_of_a_long_log_is_there_once_over_a_restart(stack: Stack, tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ if values.get("FAKE_KILL"):
     os.kill(os.getpid(), int(values["FAKE_KILL"]))
 deadline = time.monotonic() + float(values.get("FAKE_SLEEP", "0"))
 while time.monotonic() < deadline:
-    time.sleep(0.01)
+    if values.get("FAKE_SPIN") != "1":
+        time.sleep(0.01)
 end(int(values.get("FAKE_EXIT", "0")), "exited")
 """

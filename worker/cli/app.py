@@ -17,6 +17,7 @@ COMMANDS = (
     "init",
     "deploy",
     "list",
+    "top",
     "status",
     "start",
     "stop",

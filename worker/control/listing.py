@@ -24,7 +24,7 @@ LARGEST_ASKED = 200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotRow:
     """One line of ``list``. Instants are unix seconds, 0 when there is none. ``message`` is why the bot is in
-    its phase; empty where the fleet is too large to ask each bot, or no worker answers."""
+    its phase; like ``starts`` empty where the fleet is too large to ask each bot, or no worker answers."""
 
     bot_id: str
     bot_type: str
@@ -34,6 +34,8 @@ class BotRow:
     code_version: str = ""
     tenant: str = ""
     next_run_at: float = 0
+    last_run_at: float = 0
+    starts: int = 0
     note: str = ""
     message: str = ""
 
@@ -46,7 +48,7 @@ async def list_bots(client: Client) -> list[BotRow]:
             rows.append(_row(found.id, REALTIME, found.typed_search_attributes, phase=""))
         async for entry in await client.list_schedules():
             if entry.id.startswith(PREFIX) and entry.schedule and entry.info:
-                upcoming = entry.info.next_action_times
+                upcoming, before = entry.info.next_action_times, entry.info.recent_actions
                 rows.append(
                     _row(
                         entry.id,
@@ -54,6 +56,7 @@ async def list_bots(client: Client) -> list[BotRow]:
                         entry.typed_search_attributes,
                         phase="Paused" if entry.schedule.state.paused else "Scheduled",
                         next_run_at=upcoming[0].timestamp() if upcoming else 0,
+                        last_run_at=before[-1].started_at.timestamp() if before else 0,
                         note=entry.schedule.state.note or "",
                     )
                 )
@@ -74,7 +77,15 @@ async def _told(client: Client, rows: list[BotRow]) -> list[BotRow]:
         except (DurabotError, TimeoutError):
             # The list is worth having without it; `status` tells the error.
             return row
-        return replace(row, phase=status.phase, message=status.message, host=status.host or row.host)
+        return replace(
+            row,
+            phase=status.phase,
+            message=status.message,
+            host=status.host or row.host,
+            starts=status.starts,
+            last_run_at=status.running_since,
+            next_run_at=status.next_start_at,
+        )
 
     return list(await asyncio.gather(*map(told, rows)))
 
@@ -86,6 +97,7 @@ def _row(
     *,
     phase: str,
     next_run_at: float = 0,
+    last_run_at: float = 0,
     note: str = "",
 ) -> BotRow:
     def value(key: SearchAttributeKey[str]) -> str:
@@ -100,5 +112,6 @@ def _row(
         code_version=value(attributes.CODE_VERSION),
         tenant=value(attributes.TENANT),
         next_run_at=next_run_at,
+        last_run_at=last_run_at,
         note=note,
     )

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -20,12 +20,14 @@ from activities.backends.docker.installer import ImageInstaller
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
 from activities.backends.docker.network import Networks
 from activities.backends.docker.starter import Starter
+from activities.backends.docker.usage import usage_of as kernel_usage
 from activities.backends.layout import ContainerFiles, bot_lock
 from activities.backends.left_log import keep_log
 from activities.backends.locks import locked
 from activities.backends.logs import follow_log, log_extent
+from activities.backends.usage import usage_of
 from activities.errors import BackendRefused, BackendUnavailable, Conflict
-from activities.ports import ContainerEvent, ContainerSpec, ContainerState, LogExtent
+from activities.ports import ContainerEvent, ContainerSpec, ContainerState, ContainerUsage, LogExtent
 
 # More starts at once make each slower, and the whole no faster.
 PARALLEL_STARTS = 4
@@ -115,6 +117,20 @@ class DockerBackend:
             if state is not None:
                 found.append(state)
         return tuple(found)
+
+    async def usage(self) -> Sequence[ContainerUsage]:
+        """See the port."""
+        return await self._call(self._usage)
+
+    def _usage(self) -> Sequence[ContainerUsage]:
+        found = []
+        for summary in self._engine.list(running=True, labels={INSTALLATION: self.installation, KIND: "bot"}):
+            state = running_state(summary, self._files(summary["Labels"][NAME]))
+            at = time.time()
+            used = kernel_usage(summary["Id"]) or self._engine.usage(summary["Id"])
+            if state is not None and used is not None:
+                found.append(usage_of(state, *used, at))
+        return found
 
     async def events(self) -> AsyncIterator[ContainerEvent]:
         """See the port."""

@@ -92,6 +92,21 @@ class Engine:
         with self._told("list of containers"):
             return [*self._client().containers(all=not running, filters=wanted)]
 
+    def usage(self, name: str) -> tuple[float, int] | None:
+        """CPU seconds and bytes as the engine has them, in one sample; None when it does not run."""
+        try:
+            with self._told(f"usage of container {name}"):
+                found = self._client().stats(name, stream=False, one_shot=True)
+        except NotFound:
+            return None
+        memory = found["memory_stats"]
+        if "usage" not in memory:
+            return None
+        kept = memory.get("stats", {})
+        idle = kept.get("inactive_file", kept.get("total_inactive_file", 0))
+        cpu = found["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
+        return float(cpu), max(0, int(memory["usage"]) - int(idle))
+
     def kill(self, name: str, signal: str) -> None:
         """Fine when it is gone or over."""
         try:

@@ -17,8 +17,10 @@ from activities.backends.process.events import ExitEvents
 from activities.backends.process.record import agent_process, read_record, state_of
 from activities.backends.process.sandbox import find_sandbox
 from activities.backends.process.starter import Starter
+from activities.backends.process.usage import of_trees, processes
+from activities.backends.usage import usage_of
 from activities.errors import BackendRefused, BackendUnavailable, Conflict
-from activities.ports import ContainerEvent, ContainerSpec, ContainerState, LogExtent
+from activities.ports import ContainerEvent, ContainerSpec, ContainerState, ContainerUsage, LogExtent
 
 # For what the agent does between the bot's end and the final sync, and after it.
 STOP_MARGIN_S = 10.0
@@ -91,6 +93,19 @@ class ProcessBackend:
             if record is not None:
                 found.append(state_of(self._files(name), record))
         return found
+
+    async def usage(self) -> Sequence[ContainerUsage]:
+        """See the port."""
+        return await asyncio.to_thread(self._usage)
+
+    def _usage(self) -> Sequence[ContainerUsage]:
+        states = {
+            state.name: state for state in self._list() if state.phase == "running" and state.kind == "bot"
+        }
+        records = {name: read_record(self._files(name)) for name in states}
+        roots = {name: record.agent.pid for name, record in records.items() if record is not None}
+        at, used = time.time(), of_trees(roots.values(), processes())
+        return [usage_of(states[name], *used[root], at) for name, root in roots.items()]
 
     def _names(self) -> Sequence[str]:
         try:
