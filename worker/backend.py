@@ -25,7 +25,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 def make_backend(settings: Settings) -> ContainerBackend:
     """Several may live side by side: worker, gateway and command line. Only the chosen adapter is loaded."""
     if settings.backend == "docker":
-        return _docker(settings)
+        return docker_backend(settings)
     from activities.backends.process.backend import ProcessBackend
 
     sandbox = {"auto": None, "on": True, "off": False}[settings.sandbox]
@@ -38,7 +38,7 @@ def make_installer(settings: Settings, image: str) -> Installer:
     """For bots in this image, empty for the backend's own, or for those that are processes of this host."""
     if settings.backend != "docker":
         return HostInstaller()
-    return _docker(settings).installer(image, settings.data / "cache")
+    return docker_backend(settings).installer(image, settings.data / "cache")
 
 
 def has_bots(settings: Settings) -> bool:
@@ -46,7 +46,8 @@ def has_bots(settings: Settings) -> bool:
     return (settings.data / settings.backend).is_dir()
 
 
-def _docker(settings: Settings) -> DockerBackend:
+def docker_backend(settings: Settings) -> DockerBackend:
+    """That one, for what only it can do. ``BackendRefused`` where its package is missing."""
     try:
         from activities.backends.docker.backend import DockerBackend
     except ImportError as error:

@@ -14,6 +14,7 @@ from tests.support import docker_engine
 from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.stack import Stack
+from worker.backend import docker_backend
 
 # Nothing but a library of compiled code: it loads in the Python that it was built for, and in no other.
 NATIVE = "ujson==6.1.0"
@@ -38,9 +39,7 @@ def on_engine(*arguments: str) -> str:
 
 
 def builds(stack: Stack) -> list[str]:
-    from worker.backend import make_backend
-
-    label = f"durabot.build={make_backend(stack.worker_settings()).installation}"  # type: ignore[attr-defined]  # of Docker's
+    label = f"durabot.build={docker_backend(stack.worker_settings()).installation}"
     return on_engine("ps", "-aq", f"--filter=label={label}").split()
 
 

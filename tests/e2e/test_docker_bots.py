@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.counting_bots import BOTS, lacks
 from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.followed_log import RUN, chatty, following, is_whole, last_of, numbers
 from tests.support.stack import Stack
+from worker.backend import docker_backend
 
 BOT = """
 import os, pathlib, signal, threading
@@ -131,7 +133,8 @@ def test_doctor_tells_what_bots_lack(
     docker_stack: Stack, variable: str, value: str, check: str, fix: str
 ) -> None:
     found = {each["name"]: each for each in docker_stack.json("doctor")}
-    assert [found[name]["result"] for name in ("isolation", "engine", "image")] == ["ok"] * 3
+    names = ("isolation", "engine", "image", "container", "network")
+    assert {name: found[name]["result"] for name in names} == dict.fromkeys(names, "ok")
     worse = replace(docker_stack, settings={**docker_stack.settings, variable: value})
     done = worse.run("doctor", "--json", check=False)
     [told] = [each for each in json.loads(done.stdout) if each["name"] == check]
@@ -170,6 +173,32 @@ def test_a_followed_log_has_each_line_once_over_kills_restarts_and_runs(
             until(lambda run=run: last_of(target) >= run * 3 + 2, 120, f"the lines of run {run}")
     assert numbers(target.read_text()) == list(range(9))
     stack.run("delete", "thrice", "--yes")
+
+
+def test_doctor_looks_from_a_real_container(docker_stack: Stack, tmp_path: Path) -> None:
+    """A listener on all of this host's addresses is where bots can reach it; a store that is away is not."""
+    stack = docker_stack
+    with socket.create_server(("0.0.0.0", 0)) as everywhere:
+        port = str(everywhere.getsockname()[1])
+        open_plane = {**stack.settings, "DURABOT_TEMPORAL_UI_PORT": port}
+        done = replace(stack, settings=open_plane).run("doctor", "--json", check=False)
+    found = {each["name"]: each for each in json.loads(done.stdout)}
+    assert (done.returncode, found["container"]["result"]) == (1, "fail")
+    assert f":{port}, which is the control plane's" in found["container"]["found"]
+    away = {**stack.settings, "DURABOT_S3_ENDPOINT": "192.0.2.1:9"}
+    done = replace(stack, settings=away).run("doctor", "--json", check=False)
+    found = {each["name"]: each for each in json.loads(done.stdout)}
+    assert (found["network"]["result"], "192.0.2.1:9" in found["network"]["found"]) == ("fail", True)
+    down = Stack(tmp_path / "down", docker_stack_settings())
+    try:
+        found = {each["name"]: each for each in json.loads(down.run("doctor", "--json", check=False).stdout)}
+        assert found["network"]["result"] == "warn"
+        assert "durabot up" in found["network"]["fix"]
+    finally:
+        give_up(down)
+    filters = [f"--filter=label=durabot.probe={docker_backend(stack.worker_settings()).installation}"]
+    left = subprocess.run(["docker", "-H", docker_engine.HOST, "ps", "-aq", *filters], capture_output=True)
+    assert left.stdout == b""
 
 
 def test_an_image_with_another_agent_is_told_and_bots_run_all_the_same(

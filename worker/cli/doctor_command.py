@@ -5,33 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 
 import typer
 
 from activities.errors import DurabotError
+from worker.cli.check import Check
 from worker.cli.data_dir import DataDir, settings_for
+from worker.cli.docker_checks import docker_checks
 from worker.cli.output import Json, emit
 from worker.cli.table import print_table
 from worker.settings import Settings
 
 LOW_DISK_BYTES = 2 * 1024**3
-IMAGE_FIX = "make image, or set DURABOT_DOCKER_IMAGE"
 RUNTIMES = (
     ("node", "nodejs20 bots", "install Node.js 20 or later"),
     ("dotnet", "dotnet8 bots", "install the .NET 8 runtime"),
     ("java", "scala3 bots", "install a Java runtime, 17 or later"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """``result`` is ok, warn or fail."""
-
-    name: str
-    result: str
-    found: str
-    fix: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +57,7 @@ def run_checks(settings: Settings) -> list[Check]:
         Check(name="python", result="ok", found=sys.version.split()[0]),
         *_servers(settings),
         *_stack(settings),
-        *(_docker(settings) if settings.backend == "docker" else _processes(settings)),
+        *(docker_checks(settings) if settings.backend == "docker" else _processes(settings)),
         _disk(settings),
     ]
     return checks
@@ -155,33 +145,6 @@ def _store(settings: Settings) -> Check:
 
 def _processes(settings: Settings) -> list[Check]:
     return [_sandbox(settings), *(_runtime(*runtime) for runtime in RUNTIMES)]
-
-
-def _docker(settings: Settings) -> list[Check]:
-    from worker.backend import make_backend
-
-    try:
-        checks = [Check(name="isolation", result="ok", found=make_backend(settings).isolation())]
-    except DurabotError as error:
-        return [Check(name="isolation", result="fail", found=str(error))]
-    # Here: the package is there only where the backend could be made.
-    from activities.backends.docker.look import agent_problem, engine_found, image_found
-
-    host, image = settings.docker_host, settings.docker_image
-    try:
-        checks.append(Check(name="engine", result="ok", found=engine_found(host)))
-    except DurabotError as error:
-        fix = "start the engine (`make engine`, as root), or set DURABOT_DOCKER_HOST to its socket"
-        return [*checks, Check(name="engine", result="fail", found=str(error), fix=fix)]
-    try:
-        checks.append(Check(name="image", result="ok", found=image_found(host, image)))
-        problem = agent_problem(host, image)
-    except DurabotError as error:
-        return [*checks, Check(name="image", result="fail", found=str(error), fix=IMAGE_FIX)]
-    if problem:
-        fix = f"IMAGE={image} make image, then restart bots that shall have it"
-        return [*checks, Check(name="image's agent", result="warn", found=problem, fix=fix)]
-    return [*checks, Check(name="image's agent", result="ok", found="that of this worker")]
 
 
 def _sandbox(settings: Settings) -> Check:

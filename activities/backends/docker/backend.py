@@ -19,6 +19,7 @@ from activities.backends.docker.found import running_state, state_of
 from activities.backends.docker.installer import ImageInstaller
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
 from activities.backends.docker.network import Networks
+from activities.backends.docker.probe import Found, Probe
 from activities.backends.docker.starter import Starter
 from activities.backends.docker.usage import usage_of as kernel_usage
 from activities.backends.layout import ContainerFiles, bot_lock
@@ -217,6 +218,11 @@ class DockerBackend:
         return ImageInstaller(
             self._engine, image or self._starter.image, self.installation, self._networks, cache
         )
+
+    def probe(self, store: str, *, secure: bool, closed: tuple[int, ...]) -> Found:
+        """What a container of this backend reaches and may do: see ``Probe``. Blocking."""
+        probe = Probe(self._engine, self._starter.image, self.installation, self._networks, self._root)
+        return probe.look(store, secure=secure, closed=closed)
 
     async def host_address(self) -> str:
         """Of this host on the bots' network, which is made when it is missing."""
