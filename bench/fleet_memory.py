@@ -30,6 +30,13 @@ def available_mib() -> float:
     raise ValueError("the kernel does not say what memory is available")
 
 
+def neighbour_overflows() -> int:
+    """How often the kernel's table of neighbours was full since boot: containers have a share in it each."""
+    head, *rows = Path("/proc/net/stat/arp_cache").read_text().splitlines()
+    column = head.split().index("table_fulls")
+    return sum(int(row.split()[column], 16) for row in rows)
+
+
 def _kernel_mib(pid: int) -> float:
     path = cgroup_file(pid, "memory", "memory.kmem.usage_in_bytes", "memory.stat")
     text = path.read_text()

@@ -30,8 +30,8 @@ BEAT_S = 180.0
 LOOK_S = 5.0
 FIRST_LOOK_S = 0.05
 LOST_STARTS_S = 5.0
-# The share of its time that each of these may take: with a thousand containers one look takes a while.
-SHARE = 0.02
+# The share of a core that each of these may take: with a thousand containers one look costs a while.
+SHARE = 0.005
 LARGEST_PAUSE_S = 30.0
 # Younger than this, a start without a container is one that is under way. Taking a slow one for lost does no
 # harm: the next try adopts its container.
@@ -115,9 +115,10 @@ class FleetWatcher:
         pause = seconds
         while True:
             await asyncio.sleep(pause)
-            begun = time.monotonic()
+            # Of this process, not of the clock: on a busy machine nobody shall wait for news for that.
+            begun = time.process_time()
             await self._guarded(action)
-            pause = pause_after(seconds, time.monotonic() - begun)
+            pause = pause_after(seconds, time.process_time() - begun)
 
     async def _guarded(self, action: Callable[[], Awaitable[None]]) -> None:
         """An outage of Temporal or of the engine is survived by trying again at the next turn. Around each
@@ -252,5 +253,5 @@ class FleetWatcher:
 
 
 def pause_after(seconds: float, cost: float) -> float:
-    """Until the next turn of what is due every ``seconds`` and took ``cost`` just now."""
+    """Until the next turn of what is due every ``seconds`` and cost so many seconds of CPU just now."""
     return max(seconds, min(cost / SHARE, LARGEST_PAUSE_S))

@@ -193,7 +193,7 @@ def test_stopping_the_host_hides_no_end_of_before(exit_code: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "cost", "pause"),
-    [(5, 0, 5), (5, 0.05, 5), (5, 0.2, 10), (30, 0.2, 30), (5, 3, 30), (180, 3, 180)],
+    [(5, 0, 5), (5, 0.02, 5), (5, 0.065, 13), (30, 0.125, 30), (5, 3, 30), (180, 3, 180)],
 )
 def test_what_takes_long_is_done_less_often(seconds: float, cost: float, pause: float) -> None:
     assert pause_after(seconds, cost) == pytest.approx(pause)
