@@ -1,4 +1,4 @@
-"""Whether an object is still absent, for two milliseconds of CPU where a whole sync takes fifty.
+"""Whether an object is still absent, for three milliseconds of CPU where a whole sync takes fifty.
 
 A thousand idle bots ask this once a minute each. Runs in a forked child, and imports a socket only.
 """
@@ -19,9 +19,9 @@ def is_absent(endpoint: str, request: bytes) -> bool:
     if not colon or not port.isdigit():
         host, port = endpoint, "80"
     try:
-        family, kind, protocol, _, address = _socket.getaddrinfo(
-            host.strip("[]"), int(port), 0, _socket.SOCK_STREAM
-        )[0]
+        # As bytes: of text it would import all that names in other scripts need, for three times the cost.
+        name = host.strip("[]").encode()
+        family, kind, protocol, _, address = _socket.getaddrinfo(name, int(port), 0, _socket.SOCK_STREAM)[0]
         connection = _socket.socket(family, kind, protocol)
         try:
             connection.settimeout(TIMEOUT_S)
