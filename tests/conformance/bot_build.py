@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -11,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "durabot"
-# Where `make toolchains` puts what the distribution does not have.
-TOOLCHAINS = Path(os.environ.get("DURABOT_TOOLCHAINS") or CACHE / "toolchains")
+from tests.support.toolchains import CACHE
+
 SOURCES = Path(__file__).parent / "bots"
 INSTALL = "make toolchains (as root) installs it"
 COMPILE_S = 600

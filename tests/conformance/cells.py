@@ -18,6 +18,12 @@ BY_SUBJECT = {
 }
 
 
+# Deployed and asked through the program itself, with all servers.
+WHOLE = "through-durabot"
+WHOLE_TITLE = "`durabot` deploys it; it answers over HTTP, running and stopped, and goes on with its state"
+TITLES = {name: behaviour.title for name, behaviour in BY_SUBJECT.items()} | {WHOLE: WHOLE_TITLE}
+
+
 def not_applicable() -> dict[Key, str]:
     """Behaviour, runtime, backend, with the reason."""
     reasons = {key: BEHAVIOURS[key[0]].not_applicable(key[1], key[2]) for key in _all()}
@@ -28,6 +34,11 @@ def applicable() -> list[Key]:
     """In an order that asks for what was begun first."""
     left_out = not_applicable()
     return [key for key in _all() if key not in left_out]
+
+
+def through_durabot() -> list[Key]:
+    """The row that is no scenario of a container alone."""
+    return [(WHOLE, runtime, backend) for backend in BACKENDS for runtime in PROGRAMS]
 
 
 def _all() -> list[Key]:

@@ -14,9 +14,8 @@ from activities.backends.process.sandbox import find_sandbox
 from agent.zipapp_build import build
 from tests.conformance import page
 from tests.conformance.behaviours.registry import BEHAVIOURS
-from tests.conformance.bot_build import TOOLCHAINS
 from tests.conformance.bot_programs import PROGRAMS
-from tests.conformance.cells import BACKENDS, BY_SUBJECT, Key, applicable, not_applicable
+from tests.conformance.cells import BACKENDS, TITLES, Key, applicable, not_applicable, through_durabot
 from tests.conformance.experiments import Experiments
 from tests.conformance.laboratory import Laboratory
 from tests.conformance.matrix import Matrix, Outcome
@@ -31,7 +30,8 @@ Opened = Callable[[str], Experiments]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test of each cell that has something to test."""
     if "key" in metafunc.fixturenames:
-        keys = applicable()
+        whole = metafunc.function.__name__ == "test_through_durabot"
+        keys = through_durabot() if whole else applicable()
         metafunc.parametrize("key", keys, ids=[f"{b}-{r}-{n}" for n, r, b in keys])
 
 
@@ -41,15 +41,15 @@ def experiments(
 ) -> Iterator[Opened]:
     """Those of a backend; begun for the selected tests when the first of them asks."""
     opened: dict[str, Experiments] = {}
-    # Where the process backend looks for the runtimes of its bots.
-    os.environ["PATH"] += f":{TOOLCHAINS / 'dotnet'}"
     keys = [key for item in request.session.items if (key := key_of(item))]
 
     def of(kind: str) -> Experiments:
         if kind not in opened:
             laboratory = make_laboratory(kind, tmp_path_factory.mktemp(kind), s3_server)
             wanted = [
-                (runtime, BEHAVIOURS[name].scenario) for name, runtime, backend in keys if backend == kind
+                (runtime, BEHAVIOURS[name].scenario)
+                for name, runtime, backend in keys
+                if backend == kind and name in BEHAVIOURS
             ]
             opened[kind] = Experiments(laboratory, wanted)
         return opened[kind]
@@ -99,7 +99,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def matrix() -> Matrix:
     """As far as is known by now."""
     return Matrix(
-        behaviours={name: behaviour.title for name, behaviour in BY_SUBJECT.items()},
+        behaviours=TITLES,
         languages={runtime: program.language for runtime, program in PROGRAMS.items()},
         backends=BACKENDS,
         outcomes={key: Outcome(word="n/a", reason=reason) for key, reason in not_applicable().items()}

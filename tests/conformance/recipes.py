@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tests.conformance.bot_build import INSTALL, SOURCES, TOOLCHAINS, Command, Recipe
+from tests.conformance.bot_build import INSTALL, SOURCES, Command, Recipe
+from tests.support.toolchains import TOOLCHAINS
 
 # Invariant: hosts have the library of cultures or not, and the bot uses none.
 RUNTIME_CONFIG = {
@@ -47,7 +48,7 @@ def _rust() -> Sequence[Command]:
 
 
 def _haskell() -> Sequence[Command]:
-    return _twice("ghc", "-v0", "-threaded", "-o", "bot", "Main.hs")
+    return _twice("ghc", "-v0", "-threaded", "-optl-s", "-o", "bot", "Main.hs")
 
 
 def _lacks_network() -> str:
@@ -70,7 +71,7 @@ def _scala() -> Sequence[Command]:
     sources = sorted(path.name for path in (SOURCES / "scala3").iterdir())
     libraries = [str(path) for name in ("scala-library", "scala3-library") for path in _jars(name)]
     compile_ = ["java", "-cp", str(TOOLCHAINS / "scala" / "*"), "dotty.tools.dotc.Main"]
-    compile_ += ["-classpath", ":".join(libraries), "-java-output-version", "17", "-d", "classes.jar"]
+    compile_ += ["-classpath", ":".join(libraries), "-d", "classes.jar"]
     merge = [sys.executable, "-c", MERGE, "bot.jar", "conformance.Bot", "classes.jar", *libraries]
     return [[*compile_, *sources], merge]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.behaviours.registry import BEHAVIOURS
 from tests.conformance.bot_programs import PROGRAMS
-from tests.conformance.cells import BY_SUBJECT
+from tests.conformance.cells import BY_SUBJECT, TITLES
 from tests.conformance.page import PAGE
 
 
@@ -18,7 +18,7 @@ def test_the_page_names_the_suite_s_behaviours_and_languages() -> None:
         pytest.skip("the page is being renewed")
     text = PAGE.read_text()
     named = re.findall(r"^\| `([a-z-]+)`: (.*?) \|", text, re.MULTILINE)
-    assert dict(named) == {name: behaviour.title for name, behaviour in BEHAVIOURS.items()}
+    assert dict(named) == TITLES
     assert f"| behaviour | {' | '.join(program.language for program in PROGRAMS.values())} |" in text
 
 

@@ -14,7 +14,6 @@ from agent.sources import digest
 from tests.support import docker_engine
 from tests.support.bots import write_bot
 from tests.support.conditions import until
-from tests.support.counting_bots import BOTS, lacks
 from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.followed_log import RUN, chatty, following, is_whole, last_of, numbers
 from tests.support.stack import Stack
@@ -252,26 +251,3 @@ def test_a_bot_over_its_memory_ends_and_says_so(docker_stack: Stack, tmp_path: P
     stack.run("run", "eater", check=False)
     until(lambda: "memory" in json.dumps(stack.json("runs", "eater")), what="the reason of its end")
     stack.run("delete", "eater", "--yes")
-
-
-@pytest.mark.parametrize("runtime", sorted(BOTS))
-def test_a_bot_of_each_runtime_counts_its_runs_in_its_state(
-    docker_stack: Stack, tmp_path: Path, runtime: str
-) -> None:
-    if reason := lacks(runtime):
-        pytest.skip(reason)
-    stack, bot = docker_stack, BOTS[runtime]
-    name = f"counts-{runtime.replace('.', '-')}"
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    files = bot.files(scratch)
-    settings = {"runtime": runtime, "entrypoint": bot.entrypoint, "schedule": "0 0 1 1 *"}
-    write_bot(tmp_path / "bot", name, files.pop(bot.entrypoint), kind="scheduled", **settings)
-    for path, data in files.items():
-        (tmp_path / "bot" / path).write_bytes(data if isinstance(data, bytes) else data.encode())
-    stack.run("deploy", str(tmp_path / "bot"))
-    # The next may start when the one before it is over.
-    for line in ("run 1", "run 2"):
-        until(lambda: stack.run("run", name, check=False).returncode == 0, what="that it may run")
-        until(lambda line=line: line in stack.run("logs", name, check=False).stdout.splitlines(), what=line)
-    stack.run("delete", name, "--yes")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,10 +11,11 @@ import pytest
 from agent.contract import RUNTIMES
 from agent.sources import digest
 from agent.version import VERSION
+from tests.conformance.bot_build import Unavailable
+from tests.conformance.bot_programs import PROGRAMS, files_of
 from tests.support import image_run
 from tests.support.agent_run import code_zip
 from tests.support.conditions import until
-from tests.support.counting_bots import BOTS, lacks
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
 # The servers of a test listen on this machine's loopback alone.
@@ -54,11 +54,14 @@ def deploy(s3: S3Server, bot_id: str, files: dict[str, str | bytes]) -> None:
     store.close()
 
 
-def variables(s3: S3Server, bot_id: str, runtime: str, kind: str = "scheduled") -> dict[str, str]:
+def variables(
+    s3: S3Server, bot_id: str, runtime: str, *steps: str, kind: str = "scheduled"
+) -> dict[str, str]:
     return {
+        "BOT_CONFIG": json.dumps({"steps": "\n".join(steps)}, separators=(",", ":")),
         "BOT_ID": bot_id,
         "RUNTIME": runtime,
-        "ENTRYPOINT": BOTS[runtime].entrypoint,
+        "ENTRYPOINT": PROGRAMS[runtime].entrypoint,
         "CODE_FILE": f"{bot_id}/code.zip",
         "BOT_TYPE": kind,
         "MINIO_ENDPOINT": s3.endpoint,
@@ -135,25 +138,41 @@ def test_the_image_s_own_command_without_its_variables_ends_with_one_line_that_n
 
 
 def test_there_is_a_bot_for_each_runtime_of_the_contract() -> None:
-    assert set(BOTS) == RUNTIMES - {"cpp-gcc13"}
+    assert set(PROGRAMS) == RUNTIMES - {"cpp-gcc13"}
 
 
-@pytest.mark.parametrize("runtime", sorted(BOTS))
+@pytest.mark.parametrize("runtime", sorted(PROGRAMS))
 def test_a_bot_goes_on_with_the_state_that_its_last_container_saved(
-    s3_server: S3Server, tmp_path: Path, runtime: str
+    s3_server: S3Server, runtime: str
 ) -> None:
-    if reason := lacks(runtime):
-        pytest.skip(reason)
+    try:
+        files = files_of(PROGRAMS[runtime]).result()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
     bot_id = f"image-{runtime}-{uuid4().hex[:8]}"
-    deploy(s3_server, bot_id, BOTS[runtime].files(tmp_path))
+    deploy(s3_server, bot_id, files)
+    environment = variables(s3_server, bot_id, runtime, "get mark", "put mark one")
     for _ in range(2):
         # The state is on a tmpfs, so the second container has it from the store or not at all.
-        ended = image_run.run(environment=variables(s3_server, bot_id, runtime), network=NETWORK)
+        ended = image_run.run(environment=environment, network=NETWORK)
         assert ended.code == 0, ended.err + "\n".join(printed(s3_server, bot_id))
-    lines = printed(s3_server, bot_id)
-    assert [line for line in lines if line.startswith("run")] == ["run 1", "run 2"]
-    if runtime == "dotnet8":
-        assert "1.234,5" in lines
+    assert printed(s3_server, bot_id) == ["get mark absent", "get mark one"]
+
+
+def test_dotnet_knows_the_cultures(s3_server: S3Server) -> None:
+    try:
+        files = dict(files_of(PROGRAMS["dotnet8"]).result())
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    known = json.loads(files["bot.runtimeconfig.json"])
+    del known["runtimeOptions"]["configProperties"]
+    files["bot.runtimeconfig.json"] = json.dumps(known)
+    bot_id = f"image-culture-{uuid4().hex[:8]}"
+    deploy(s3_server, bot_id, files)
+    environment = variables(s3_server, bot_id, "dotnet8", "culture de-DE")
+    ended = image_run.run(environment=environment, network=NETWORK)
+    assert ended.code == 0, ended.err
+    assert printed(s3_server, bot_id) == ["culture 1.234,5"]
 
 
 def test_docker_stop_reaches_the_bot_and_saves_what_it_writes_last(
@@ -161,10 +180,11 @@ def test_docker_stop_reaches_the_bot_and_saves_what_it_writes_last(
 ) -> None:
     bot_id = f"image-stop-{uuid4().hex[:8]}"
     deploy(s3_server, bot_id, {"main.py": STAYS})
-    image_run.start(container, variables(s3_server, bot_id, "python3.11", "realtime"), NETWORK)
+    image_run.start(container, variables(s3_server, bot_id, "python3.11", kind="realtime"), NETWORK)
     until(lambda: "hello" in image_run.read(container, "/var/the0/logs/bot.log"), what="the bot's hello")
     assert image_run.stop(container) == 0
-    deploy(s3_server, bot_id, BOTS["python3.11"].files(Path()))
-    ended = image_run.run(environment=variables(s3_server, bot_id, "python3.11"), network=NETWORK)
+    deploy(s3_server, bot_id, files_of(PROGRAMS["python3.11"]).result())
+    environment = variables(s3_server, bot_id, "python3.11", "get runs")
+    ended = image_run.run(environment=environment, network=NETWORK)
     assert ended.code == 0, ended.err
-    assert printed(s3_server, bot_id) == ["hello", "run 42"]
+    assert printed(s3_server, bot_id) == ["hello", "get runs 41"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -20,10 +22,14 @@ def write_bot(
     runtime: str = "python3.11",
     entrypoint: str = "",
     query: str = "",
+    query_entrypoint: str = "",
+    files: Mapping[str, str | bytes] = MappingProxyType({}),
     schema: dict[str, Any] | None = None,
     **config: Any,
 ) -> Path:
-    """``config`` is the rest of ``config.json``, such as ``schedule`` or the bot's own parameters."""
+    """``query`` is the source of a query program, ``query_entrypoint`` one that is there already; ``files``
+    are what else is in the directory. ``config`` is the rest of ``config.json``: ``schedule``, the bot's own
+    parameters."""
     directory.mkdir(parents=True, exist_ok=True)
     entry = entrypoint or NAMES.get(runtime, "bot")
     (directory / entry).write_bytes(source.encode() if isinstance(source, str) else source)
@@ -31,6 +37,10 @@ def write_bot(
     if query:
         entrypoints["query"] = f"query{Path(entry).suffix}"
         (directory / entrypoints["query"]).write_text(query)
+    if query_entrypoint:
+        entrypoints["query"] = query_entrypoint
+    for path, data in files.items():
+        (directory / path).write_bytes(data.encode() if isinstance(data, str) else data)
     definition: dict[str, Any] = {
         "name": name,
         "description": "of a test",

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -106,6 +107,7 @@ public static class Bot {
                     }
                     break;
                 case "eat": Eat(int.Parse(rest)); break;
+                case "culture": Console.WriteLine("culture " + 1234.5.ToString("N1", new CultureInfo(rest))); break;
                 case "exit": return int.Parse(rest);
                 case "throw": throw new InvalidOperationException(rest);
                 case "trap":
