@@ -11,13 +11,15 @@ from pathlib import Path
 from agent import contract as contracts
 from agent import processes, storage
 from agent.errors import AgentError, StoreUnavailable
+from agent.last_words import last_words
 from agent.options import QUERY_DIR, Options
 from agent.runtimes import REDIRECTED
 from agent.status import Status, log_record
 
 INLINE_BYTES = 256 * 1024
 LARGEST_BYTES = 32 * 1024 * 1024
-LAST_WORDS_BYTES = 2000
+LAST_WORDS_BYTES = 16 * 1024
+LONGEST_MESSAGE = 2000
 TIMEOUT_EXIT = 124
 KILL_AGAIN_S = 1.0
 
@@ -126,9 +128,9 @@ def _without_place(options: Options, environment: dict[str, str]) -> str:
 
 
 def _last_words(options: Options) -> str:
-    """The end of what a failed query wrote to stderr, for a person."""
-    words = _tail(Path(options.log_file), LAST_WORDS_BYTES).decode("utf-8", "replace").strip()
-    return words.rpartition("\n")[2]
+    """Why, as far as the end of what a failed query wrote to stderr tells it."""
+    end = _tail(Path(options.log_file), LAST_WORDS_BYTES).decode("utf-8", "replace")
+    return last_words(end)[:LONGEST_MESSAGE]
 
 
 def _tail(path: Path, size: int) -> bytes:
