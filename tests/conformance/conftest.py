@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("key", keys, ids=[f"{b}-{r}-{n}" for n, r, b in keys])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def experiments(
     request: pytest.FixtureRequest, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Opened]:

@@ -47,7 +47,7 @@ async def runs(bot: Bot) -> Evidence:
     second = await bot.run("get mark", "get deep/er/file", "exit 7")
     evidence = Evidence(seen={"first": first, "second": second})
     before = await bot.head()
-    for path in ("/write", "/print", "/big", "/error"):
+    for path in ("/write", "/print", "/big", "/throw", "/error"):
         answer, report = await bot.ask_saved(path, PARAMS)
         evidence.answers[path], evidence.reports[path] = answer, report
     evidence.heads = (before, await bot.head())
@@ -112,6 +112,12 @@ async def eats(bot: Bot) -> Evidence:
     return Evidence(seen={"run": await bot.run(*steps, memory_mb=MEMORY_MB)})
 
 
+async def is_named_otherwise(bot: Bot) -> Evidence:
+    """The other name of a runtime."""
+    await bot.deploy(bot.files)
+    return Evidence(seen={"run": await bot.run("say special", runtime=f"cpp-{bot.program.runtime}")})
+
+
 def special(name: str) -> Scenario:
     """A bot of its own, for what only one language has."""
 
@@ -125,5 +131,15 @@ def special(name: str) -> Scenario:
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (runs, throws, lives, is_stopped, is_stubborn, floods, is_misdeployed, eats)
+    for scenario in (
+        runs,
+        throws,
+        lives,
+        is_stopped,
+        is_stubborn,
+        floods,
+        is_misdeployed,
+        eats,
+        is_named_otherwise,
+    )
 } | {name: special(name) for name in special_bots.SPECIAL}

@@ -6,7 +6,7 @@ from tests.conformance.behaviours.registry import Cell, behaviour
 
 COMPILED = ("rust-stable", "gcc13", "ghc96")
 INTERPRETED = "an interpreter needs no right to execute"
-PYTHON, NODE, JVM = "of Python only", "of Node.js only", "of the JVM only"
+PYTHON, NODE, JVM, CPP = "of Python only", "of Node.js only", "of the JVM only", "of C++ only"
 
 
 def ran(cell: Cell) -> None:
@@ -61,4 +61,11 @@ def es_module(cell: Cell) -> None:
 
 @behaviour("`x.jar:pkg.Main` names a class of an archive", "jar_main", runtimes=("scala3",), unlike=JVM)
 def jar_main(cell: Cell) -> None:
+    ran(cell)
+
+
+@behaviour(
+    "`cpp-gcc13` is the same runtime as `gcc13`", "is_named_otherwise", runtimes=("gcc13",), unlike=CPP
+)
+def runtime_alias(cell: Cell) -> None:
     ran(cell)

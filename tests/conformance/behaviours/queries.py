@@ -53,6 +53,14 @@ def query_error(cell: Cell) -> None:
     assert cell.evidence.reports["/error"].exit_code == 1
 
 
+@behaviour("a query that ends by an exception is an error that tells its text", "runs")
+def query_exception(cell: Cell) -> None:
+    found = cell.evidence.answers["/throw"]
+    assert found.status == "error"
+    assert "kaboom" in found.error
+    assert cell.evidence.reports["/throw"].exit_code == cell.program.exception_exit
+
+
 @behaviour("what a query writes to the state is not kept", "runs")
 def query_state_read_only(cell: Cell) -> None:
     # The query that writes came first: the later ones would have found it.

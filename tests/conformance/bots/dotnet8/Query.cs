@@ -12,6 +12,7 @@ public static class Query {
         if (path == "/error") {
             return "{\"status\": \"error\", \"error\": " + Texts.Json("no " + (mark ?? "null") + " here") + "}";
         }
+        if (path == "/throw") throw new InvalidOperationException("kaboom");
         if (path == "/big") return "{\"status\": \"ok\", \"data\": \"" + new string('x', 400000) + "\"}";
         if (path == "/write") Texts.Put("mark", "written by a query");
         return "{\"status\": \"ok\", \"data\": {\"mark\": " + Texts.Json(mark) + ", \"params\": " + parameters

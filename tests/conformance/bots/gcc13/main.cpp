@@ -199,6 +199,7 @@ static std::string answer(const std::string& path, const std::string& params) {
     if (path == "/error") {
         return R"({"status": "error", "error": )" + json_text("no " + mark.value_or("null") + " here") + "}";
     }
+    if (path == "/throw") throw std::runtime_error("kaboom");
     if (path == "/big") return R"({"status": "ok", "data": ")" + std::string(400000, 'x') + "\"}";
     if (path == "/write") put("mark", "written by a query");
     return R"({"status": "ok", "data": {"mark": )" + json_text(mark) + R"(, "params": )" + params + R"(, "path": )" +

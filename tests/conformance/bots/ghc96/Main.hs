@@ -156,6 +156,7 @@ answer path params = do
     "/error" -> do
       let reason = "no " ++ fromMaybe "null" mark ++ " here"
       return ("{\"status\": \"error\", \"error\": " ++ jsonText (Just reason) ++ "}")
+    "/throw" -> ioError (userError "kaboom")
     "/big" -> return ("{\"status\": \"ok\", \"data\": \"" ++ replicate 400000 'x' ++ "\"}")
     _ -> do
       if path == "/write" then put "mark" "written by a query" else return ()

@@ -7,6 +7,7 @@ function answer(path, params) {
   const mark = `${process.env.STATE_DIR}/mark`;
   const value = fs.existsSync(mark) ? fs.readFileSync(mark, "utf8") : null;
   if (path === "/error") return { status: "error", error: `no ${value} here` };
+  if (path === "/throw") throw new Error("kaboom");
   if (path === "/big") return { status: "ok", data: "x".repeat(400000) };
   if (path === "/write") {
     fs.mkdirSync(process.env.STATE_DIR, { recursive: true });

@@ -12,6 +12,8 @@ def answer(path, params):
     value = mark.read_text() if mark.exists() else None
     if path == "/error":
         return {"status": "error", "error": f"no {value} here"}
+    if path == "/throw":
+        raise RuntimeError("kaboom")
     if path == "/big":
         return {"status": "ok", "data": "x" * 400_000}
     if path == "/write":

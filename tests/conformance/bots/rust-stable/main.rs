@@ -175,6 +175,9 @@ fn answer(path: &str, params: &str) -> String {
         let reason = format!("no {} here", mark.as_deref().unwrap_or("null"));
         return format!(r#"{{"status": "error", "error": {}}}"#, json_text(Some(reason)));
     }
+    if path == "/throw" {
+        panic!("kaboom");
+    }
     if path == "/big" {
         return format!(r#"{{"status": "ok", "data": "{}"}}"#, "x".repeat(400_000));
     }

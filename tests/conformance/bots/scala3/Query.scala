@@ -14,6 +14,7 @@ object Query:
       case "/error" =>
         val reason = s"no ${mark.getOrElse("null")} here"
         s"""{"status": "error", "error": ${Texts.json(Some(reason))}}"""
+      case "/throw" => throw RuntimeException("kaboom")
       case "/big" => s"""{"status": "ok", "data": "${"x" * 400000}"}"""
       case _ =>
         if path == "/write" then Texts.put("mark", "written by a query")
