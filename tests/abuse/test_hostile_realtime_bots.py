@@ -113,6 +113,14 @@ def deploy(told: Told, directory: Path, name: str, source: str, **config: Any) -
     told("deploy", str(directory / name))
 
 
+def deploy_what_ends(cli: Cli, directory: Path, name: str, source: str) -> None:
+    """One that ends in its first moment: it is deployed, and that is told by the exit code."""
+    write_bot(directory / name, name, textwrap.dedent(source))
+    done = cli("deploy", str(directory / name), "--json")
+    assert (done.exit_code, json.loads(done.stdout)["action"]) == (1, "created"), done.stderr
+    assert "does not stay up" in done.stderr
+
+
 def lines_of(told: Told, name: str, *options: str) -> list[str]:
     found: list[str] = told("logs", name, *options)
     return found
@@ -121,7 +129,7 @@ def lines_of(told: Told, name: str, *options: str) -> list[str]:
 def test_a_bot_that_crashes_at_once_is_in_a_crash_loop_that_says_why(
     cli: Cli, told: Told, tmp_path: Path
 ) -> None:
-    deploy(told, tmp_path, "crasher", CRASHES)
+    deploy_what_ends(cli, tmp_path, "crasher", CRASHES)
 
     def listed() -> str:
         return str(next(row["phase"] for row in told("list") if row["bot_id"] == "crasher"))
@@ -247,8 +255,10 @@ def test_a_state_over_its_limit_is_told_and_the_last_good_one_stays(
     told("delete", "fat", "--yes")
 
 
-def test_a_bot_that_kills_its_agent_is_started_again_with_its_state(told: Told, tmp_path: Path) -> None:
-    deploy(told, tmp_path, "killer", KILLS_ITS_AGENT)
+def test_a_bot_that_kills_its_agent_is_started_again_with_its_state(
+    cli: Cli, told: Told, tmp_path: Path
+) -> None:
+    deploy_what_ends(cli, tmp_path, "killer", KILLS_ITS_AGENT)
     until(lambda: "start 2" in lines_of(told, "killer"), SLOW, "its second start")
     until(lambda: told("status", "killer")["phase"] == "Running", SLOW, "phase Running")
     told("delete", "killer", "--yes")

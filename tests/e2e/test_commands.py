@@ -314,7 +314,14 @@ def test_a_followed_log_goes_on_over_a_restart_and_ends_with_ctrl_c(
 
 def test_a_bot_that_cannot_run_says_why(stack: Stack, tmp_path: Path) -> None:
     bot = write_bot(tmp_path / "bot", "cmd-crash", "def main(bot_id, config):\n    raise SystemExit(7)\n")
-    stack.run("deploy", str(bot))
+    done = stack.run("deploy", str(bot), check=False)
+    assert done.returncode == 1
+    assert "cmd-crash is created, but does not stay up: " in done.stderr
+    assert "exited with code 7" in done.stderr
+    assert "`durabot logs cmd-crash`" in done.stderr
+    # What was deployed is so, and not again.
+    again = stack.run("deploy", str(bot), "--json")
+    assert json.loads(again.stdout)["action"] == "unchanged"
     until(lambda: stack.json("status", "cmd-crash")["failures"] >= 2, 60, "two failures")
     status = until(lambda: failing(stack.run("status", "cmd-crash").stdout), 60, "its backoff")
     assert "exited with code 7" in status

@@ -42,6 +42,9 @@ def deploy(
     left out; its rules are those of git. What requirements.txt or package.json name is installed, in the
     bot's image where bots are containers. With --config the same code becomes another bot, with that name.
 
+    A realtime bot is watched for its first two seconds: one that ends in them is deployed all the same, goes
+    on being restarted, and the exit code is 1.
+
     Example: durabot deploy examples/realtime-python
     """
 
@@ -74,4 +77,10 @@ def deploy(
     def render() -> None:
         print(f"{deployed.bot_id} ({deployed.bot_type}) {deployed.action}: {deployed.message}")
 
+    if deployed.failed:
+        if as_json:
+            emit(deployed, as_json, render)
+        cause = f"{deployed.bot_id} is {deployed.action}, but does not stay up: {deployed.message}"
+        step = f"`durabot logs {deployed.bot_id}` shows what it printed; correct it and deploy again"
+        fail(cause, code="not_running", next_step=step, as_json=as_json)
     emit(deployed, as_json, render)

@@ -26,6 +26,7 @@ from activities.packaging.archive import Archive, pack
 from worker.control.calls import temporal_calls
 from worker.control.dependencies import Dependencies
 from worker.control.directory import BotDirectory
+from worker.control.first_moment import first_moment, trouble
 from worker.control.schedule_spec import schedule_of
 from worker.minio_access import minio_client, storage_calls
 from worker.settings import Settings
@@ -34,18 +35,21 @@ from workflows.bot import BotWorkflow
 from workflows.messages import BotInput, BotStatus, Configure, Empty
 
 VERSION_LETTERS = 16
+UNCHANGED = "unchanged"
 DISABLED = "its configuration has enabled: false"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """``action`` is created, updated or unchanged; ``message`` tells what the bot does now."""
+    """``action`` is created, updated or unchanged; ``message`` tells what the bot does now. ``failed`` when
+    this deployment started a realtime bot, and it did not stay up for a moment."""
 
     bot_id: str
     bot_type: str
     action: str
     code_version: str
     message: str
+    failed: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -74,8 +78,12 @@ class Deployment:
                 f"{spec.bot_id} exists and is a {before} bot; delete it first, or deploy under another name"
             )
         spec = await self._uploaded(definition, spec)
+        failed = False
         if spec.bot_type == REALTIME:
-            action, message = await self._realtime(spec, definition.enabled, exists=bool(before))
+            action, started = await self._realtime(spec, definition.enabled, exists=bool(before))
+            status = started if action == UNCHANGED else await first_moment(self._directory, started)
+            failed = action != UNCHANGED and trouble(status, started)
+            message = f"{status.phase}: {status.message}"
         else:
             action, message = await self._scheduled(spec, definition.enabled)
         return Deployed(
@@ -84,6 +92,7 @@ class Deployment:
             action=action,
             code_version=spec.code_version,
             message=message,
+            failed=failed,
             warnings=tuple(warnings),
         )
 
@@ -130,14 +139,13 @@ class Deployment:
                 self._told(f"uploaded {archive.files} files, {archive.size} bytes, as {version}")
         return replace(spec, code_key=key, code_version=version)
 
-    async def _realtime(self, spec: BotSpec, enabled: bool, *, exists: bool) -> tuple[str, str]:
+    async def _realtime(self, spec: BotSpec, enabled: bool, *, exists: bool) -> tuple[str, BotStatus]:
         with temporal_calls(spec.bot_id):
             if not exists and await self._created(spec, enabled):
                 if not enabled:
-                    return "created", "stopped, because its configuration has enabled: false"
+                    return "created", await self._directory.realtime_status(spec.bot_id)
                 self._told("starting")
-                status = await self._update(spec.bot_id, messages.START, Empty())
-                return "created", f"{status.phase}: {status.message}"
+                return "created", await self._update(spec.bot_id, messages.START, Empty())
             status = await self._directory.realtime_status(spec.bot_id)
             before, changed = status.spec, status.spec != spec
             if not enabled and status.desired != messages.STOPPED:
@@ -151,7 +159,7 @@ class Deployment:
                 if enabled and not _enabled(before):
                     # An operator's stop outlives a deployment; that of a configuration ends with it.
                     status = await self._update(spec.bot_id, messages.START, Empty())
-            return "updated" if changed else "unchanged", f"{status.phase}: {status.message}"
+            return "updated" if changed else UNCHANGED, status
 
     async def _created(self, spec: BotSpec, enabled: bool) -> bool:
         """False when another deployment was faster."""
@@ -212,7 +220,7 @@ class Deployment:
             if not unchanged:
                 await self._directory.schedule(spec.bot_id).update(change)
             message = f"paused: {note}: {when}" if paused else f"active: {when}"
-            return "unchanged" if unchanged else "updated", message
+            return UNCHANGED if unchanged else "updated", message
 
 
 def _enabled(spec: BotSpec) -> bool:
