@@ -41,9 +41,14 @@ def make_installer(settings: Settings, image: str) -> Installer:
     return docker_backend(settings).installer(image, settings.data / "cache")
 
 
-def has_bots(settings: Settings) -> bool:
-    """Whether containers of this installation are, or ever were, on this machine."""
-    return (settings.data / settings.backend).is_dir()
+def backend_here(settings: Settings) -> ContainerBackend | None:
+    """None on a machine that never ran bots of this installation, and for a user who may not see them."""
+    if not (settings.data / settings.backend).is_dir():
+        return None
+    try:
+        return make_backend(settings)
+    except BackendRefused:
+        return None
 
 
 def docker_backend(settings: Settings) -> DockerBackend:

@@ -104,7 +104,8 @@ async def _follow(settings: Settings, bot: str, tail: int, as_json: bool) -> Non
 
 def _here(settings: Settings, bot: str) -> BotLog | None:
     """None on a machine that runs no bots of this installation."""
-    from worker.backend import has_bots, make_backend
+    from worker.backend import backend_here
     from worker.control.logs import BotLog
 
-    return BotLog(settings, make_backend(settings), bot, _told) if has_bots(settings) else None
+    backend = backend_here(settings)
+    return BotLog(settings, backend, bot, _told) if backend is not None else None

@@ -65,15 +65,14 @@ def top(
 
 
 def _top(settings: Settings, client: Client) -> Top:
-    from worker.backend import has_bots, make_backend
+    from worker.backend import backend_here
     from worker.control.fleet_usage import FleetUsage
     from worker.control.top import Top
 
     def told(line: str) -> None:
         print(f"note: {line}", file=sys.stderr, flush=True)
 
-    local = make_backend(settings) if has_bots(settings) else None
-    return Top(client, FleetUsage(settings, client, local, told))
+    return Top(client, FleetUsage(settings, client, backend_here(settings), told))
 
 
 async def _live(looking: Top, sort: str, interval: float) -> None:
