@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from activities.messages import ExitReport, QueryResult
 from tests.conformance import special_bots
 from tests.conformance.laboratory import Bot, Seen
 
-PARAMS: dict[str, object] = {"number": 5, "text": 'Zürich "so"', "flag": True, "list": [1, "two"]}
+PARAMS: dict[str, Any] = {"number": 5, "text": 'Zürich "so"', "flag": True, "list": [1, "two"]}
 FLOOD_LINES = 45_000
 MEMORY_MB = 256
 RECORD = '{"level":"INFO","message":"hello","timestamp":"2026-01-02T03:04:05Z"}'

@@ -8,7 +8,7 @@ to=${DURABOT_TOOLCHAINS:-${XDG_CACHE_HOME:-$HOME/.cache}/durabot/toolchains}
 told() { echo "make toolchains: not installed: $1"; }
 
 packages=""
-for pair in g++:g++ rustc:rustc ghc:ghc mcs:mono-mcs node:nodejs java:default-jre-headless mvn:maven; do
+for pair in g++:g++ rustc:rustc cargo:cargo ghc:ghc mcs:mono-mcs node:nodejs java:default-jre-headless mvn:maven; do
     command -v "${pair%%:*}" >/dev/null || packages="$packages ${pair##*:}"
 done
 if command -v ghc-pkg >/dev/null && [ -n "$(ghc-pkg list --simple-output network)" ]; then :; else
