@@ -16,7 +16,7 @@ import pytest
 
 from activities.backends.process.backend import ProcessBackend
 from activities.backends.process.sandbox import find_sandbox
-from activities.errors import BackendUnavailable, Conflict
+from activities.errors import BackendRefused, BackendUnavailable, Conflict
 from activities.ports import ContainerBackend, ContainerSpec, ContainerState, ContainerUsage
 from tests.support.fake_agent import SOURCE
 
@@ -393,6 +393,25 @@ def test_usage_grows_with_what_a_bot_does_and_knows_only_what_runs(factory: Fact
         assert now["bot-b"].cpu_s < first["bot-b"].cpu_s + 0.5
         await backend.stop("bot-a.r1", 0)
         assert (await by_bot()).keys() == {"bot-b"}
+
+    asyncio.run(scenario())
+
+
+def test_an_image_that_cannot_be_had_is_refused_before_anything_is_started(
+    factory: Factory, kind: str
+) -> None:
+    async def scenario() -> None:
+        backend = factory()
+        await backend.prepare("")
+        if kind == "docker":
+            with pytest.raises(BackendRefused, match=r"no\.such\.registry/x:1"):
+                await backend.prepare("no.such.registry/x:1")
+            with pytest.raises(BackendUnavailable, match=r"no\.such\.registry/x:1"):
+                await backend.start(spec(image="no.such.registry/x:1"))
+        else:
+            # Plain processes are made of nothing but this host.
+            await backend.prepare("no.such.registry/x:1")
+        assert await backend.list() == []
 
     asyncio.run(scenario())
 

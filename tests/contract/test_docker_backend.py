@@ -232,3 +232,20 @@ def test_a_user_whose_files_bots_could_not_write_is_refused(
     monkeypatch.setattr("os.geteuid", lambda: 1234)
     with pytest.raises(BackendRefused, match="as root or as user 1000"):
         DockerBackend(tmp_path, "image", docker_engine.HOST)
+
+
+def test_where_the_kernel_s_files_are_nowhere_known_the_engine_tells_what_is_used(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        backend = make()
+        for bot in ("bot-a", "bot-b"):
+            await backend.start(spec(f"{bot}.r1", bot, FAKE_SLEEP=600))
+        [first, _] = sorted(await backend.usage(), key=lambda usage: usage.bot_id)
+        monkeypatch.setattr("activities.backends.docker.backend.kernel_usage", lambda container: None)
+        found = sorted(await backend.usage(), key=lambda usage: usage.bot_id)
+        assert [usage.bot_id for usage in found] == ["bot-a", "bot-b"]
+        assert found[0].cpu_s >= first.cpu_s > 0
+        assert all(1 << 20 < usage.memory < 1 << 30 for usage in found)
+
+    asyncio.run(scenario())
