@@ -99,6 +99,11 @@ class Settings(BaseSettings):
         return f"http://{reachable(self.gateway_host)}:{self.gateway_port}"
 
     @property
+    def gateway_elsewhere(self) -> bool:
+        """Whether the gateway that is asked is another machine's."""
+        return reachable(self.gateway_host) not in ("127.0.0.1", "localhost", "::1")
+
+    @property
     def ui_url(self) -> str:
         """Temporal's Web UI; of an existing server only its operators know the address."""
         if not self.temporal_embedded:

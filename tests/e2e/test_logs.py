@@ -78,6 +78,23 @@ def test_a_scheduled_bots_log_goes_on_over_its_runs(stack: Stack, tmp_path: Path
     stack.run("delete", name, "--yes")
 
 
+def test_a_host_that_does_not_run_the_bot_says_so_and_follows_the_store(stack: Stack, tmp_path: Path) -> None:
+    write_bot(tmp_path / "bot", "other-host", chatty(3), sync_interval=1)
+    stack.run("deploy", str(tmp_path / "bot"))
+    away = elsewhere(stack, tmp_path / "elsewhere")
+    # One that has bots of its own.
+    (away.directory / "process").mkdir(parents=True)
+    other = replace(away, settings={**away.settings, "DURABOT_HOST_NAME": "other"})
+    target = tmp_path / "followed"
+    with following(other, target, "-n", "-1", "other-host"):
+        until(lambda: target.read_text().count("\n") > 20, 60, "lines of the store")
+    note, _, rest = target.read_text().partition("\n")
+    assert note.startswith("note: other-host runs on host local")
+    assert "DURABOT_GATEWAY_HOST" in note
+    assert (numbers(rest)[0], is_whole(numbers(rest))) == (0, True)
+    stack.run("delete", "other-host", "--yes")
+
+
 def test_without_a_gateway_a_machine_elsewhere_says_what_it_cannot_show(stack: Stack, tmp_path: Path) -> None:
     write_bot(tmp_path / "bot", "left", RUN, kind="scheduled", schedule="0 0 1 1 *")
     stack.run("deploy", str(tmp_path / "bot"))

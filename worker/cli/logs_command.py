@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from activities.errors import NotFound
+from activities.errors import NotFound, WorkerUnavailable
 from worker.cli.data_dir import DataDir, settings_for
 from worker.cli.output import Json, emit, errors_told
 from worker.cli.session import require_bot, with_client
 from worker.settings import Settings
+from workflows.messages import BotStatus
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from worker.control.logs import BotLog
+
+LIVE = "DURABOT_GATEWAY_HOST names the gateway there"
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +53,8 @@ def logs(
     settings = settings_for(data_dir)
     with errors_told(as_json), suppress(KeyboardInterrupt):
         if follow:
-            _require(data_dir, as_json, bot)
-            asyncio.run(_follow(settings, bot, tail, as_json))
+            host = with_client(data_dir, as_json, lambda _, client: _host(client, bot))
+            asyncio.run(_follow(settings, bot, host, tail, as_json))
             return
         lines = asyncio.run(_stored(settings, bot, tail) if stored else _read(settings, bot, tail))
         if not lines:
@@ -64,6 +69,19 @@ def logs(
 def _require(data_dir: Path | None, as_json: bool, bot: str) -> None:
     """Also after its deletion a bot's log is there, so this is asked only when there is none."""
     with_client(data_dir, as_json, lambda _, client: require_bot(client, bot))
+
+
+async def _host(client: Client, bot: str) -> str:
+    """Where it runs; empty for a bot that may run anywhere, and while no worker answers. ``NotFound`` when
+    there is no such bot."""
+    from worker.control.directory import BotDirectory
+
+    await require_bot(client, bot)
+    try:
+        found = await BotDirectory(client).find(bot)
+    except WorkerUnavailable:
+        return ""
+    return found.host if isinstance(found, BotStatus) else found.spec.host
 
 
 def _told(line: str) -> None:
@@ -93,10 +111,15 @@ async def _read(settings: Settings, bot: str, tail: int) -> list[str]:
         return await asyncio.to_thread(lambda: shipped.lines(shipped.keys(), tail))
 
 
-async def _follow(settings: Settings, bot: str, tail: int, as_json: bool) -> None:
+async def _follow(settings: Settings, bot: str, host: str, tail: int, as_json: bool) -> None:
     from worker.control.gateway_logs import gateway_log
 
     log = _here(settings, bot)
+    if log is not None and host not in ("", settings.host_name):
+        if settings.gateway_elsewhere:
+            log = None
+        else:
+            _told(f"{bot} runs on host {host}: lines come when they are stored, or at once if {LIVE}")
     lines = gateway_log(settings, bot, tail, _told, follow=True) if log is None else log.follow(tail)
     async for line in lines:
         print(json.dumps(line) if as_json else line, flush=True)
