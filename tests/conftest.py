@@ -13,13 +13,7 @@ from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.s3_server import S3Server
 from tests.support.stack import Stack
 from tests.support.temporal_server import TemporalServer
-from tests.support.toolchains import use_runtimes
 from worker.process_end import run_to_end
-
-
-def pytest_configure() -> None:
-    """Before any stack is up, which hands its environment on."""
-    use_runtimes()
 
 
 @pytest.fixture(scope="session")

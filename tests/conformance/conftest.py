@@ -21,6 +21,8 @@ from tests.conformance.laboratory import Laboratory
 from tests.conformance.matrix import Matrix, Outcome
 from tests.support import docker_engine
 from tests.support.s3_server import S3Server
+from tests.support.stack import Stack
+from tests.support.toolchains import runtimes_in_path
 
 PYTHON = str(Path(sys.executable).resolve())
 OUTCOMES: dict[Key, Outcome] = {}
@@ -36,8 +38,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
+def runtimes() -> Iterator[None]:
+    """Those that `make toolchains` brought, for this module only: other tests want one to be missing."""
+    with runtimes_in_path():
+        yield
+
+
+@pytest.fixture(scope="module")
+def process_stack(runtimes: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An embedded stack whose worker has the runtimes of all languages."""
+    stack = Stack(tmp_path_factory.mktemp("process-stack") / "data")
+    stack.up()
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="module")
 def experiments(
-    request: pytest.FixtureRequest, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    runtimes: None,
+    s3_server: S3Server,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Opened]:
     """Those of a backend; begun for the selected tests when the first of them asks."""
     opened: dict[str, Experiments] = {}

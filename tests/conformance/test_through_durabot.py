@@ -17,12 +17,12 @@ from tests.support.bots import write_bot
 from tests.support.conditions import until
 from tests.support.stack import Stack
 
-STACKS = {"process": "stack", "docker": "docker_stack"}
+STACKS = {"process": "process_stack", "docker": "docker_stack"}
 STEPS = ("get mark", "config greeting", "put mark alive", "trap gracefully", "say ready", "wait")
 UP_S = 120
 
 
-def test_through_durabot(key: Key, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_through_durabot(key: Key, runtimes: None, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     _, runtime, backend = key
     program = PROGRAMS[runtime]
     if backend == "process" and (reason := interpreter_missing(runtime)):
