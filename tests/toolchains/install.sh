@@ -19,7 +19,7 @@ if [ -n "$packages" ]; then
         export DEBIAN_FRONTEND=noninteractive
         # Java's packages cannot be set up where images leave out manuals.
         mkdir -p /usr/share/man/man1
-        apt-get update -qq
+        apt-get update -qq || echo "make toolchains: the lists of packages stay old"
         # shellcheck disable=SC2086 # words are meant
         apt-get install -y -qq --no-install-recommends $packages >/dev/null ||
             # One that is missing does not cost the others.
@@ -46,7 +46,7 @@ if [ ! -x "$to/dotnet/dotnet" ]; then
 fi
 if ! ls "$to"/scala/scala3-compiler*.jar >/dev/null 2>&1; then
     scratch=$(mktemp -d "$to/new.XXXXXX")
-    if command -v mvn >/dev/null && mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies \
+    if command -v mvn >/dev/null && mvn -q -B -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies \
         -DoutputDirectory="$scratch"; then
         rm -rf "$to/scala"
         mv "$scratch" "$to/scala"
