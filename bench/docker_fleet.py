@@ -15,7 +15,7 @@ from activities.errors import DurabotError
 from bench.control_plane import cpu_used
 from bench.embedded import embedded, lines, spec_of, state_file
 from bench.fleet_engine import FleetEngine
-from bench.fleet_memory import available_mib, memory_of
+from bench.fleet_memory import available_mib, memory_of, neighbour_overflows
 from bench.fleet_result import Found, Step, result_of
 from bench.result import Result
 from bench.setup import Setup
@@ -61,7 +61,7 @@ async def _measure(stack: Stack, setup: Setup) -> Result:
     write_bot(setup.scratch / "bot", bot_name(0), BOT)
     model = await _deployed(stack, client, setup.scratch / "bot")
     engine = FleetEngine(stack)
-    before = available_mib()
+    before, overflows = available_mib(), neighbour_overflows()
     found = Found(steps=[])
     bots: list[str] = [bot_name(0)]
     try:
@@ -82,6 +82,7 @@ async def _measure(stack: Stack, setup: Setup) -> Result:
                 break
         if not found.limit:
             await _hold(stack, engine, bots, setup.hold_s, found)
+        found.neighbour_overflows = neighbour_overflows() - overflows
         await _remove(client, engine, bots, found)
     finally:
         engine.close()

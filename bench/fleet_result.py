@@ -50,6 +50,7 @@ class Found:
     held_s: float = 0
     removed: int = 0
     removal_s: float = 0
+    neighbour_overflows: int = 0
 
 
 def result_of(setup: Setup, found: Found) -> Result:
@@ -93,6 +94,7 @@ def result_of(setup: Setup, found: Found) -> Result:
         goals=goals,
         facts={
             "limit": found.limit or "none",
+            "overflows_of_the_kernel's_neighbour_table": found.neighbour_overflows,
             "steps": [
                 {
                     "bots": step.bots,
