@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from activities.backends.layout import ContainerFiles
+from activities.backends.process.record import agent_process, read_record
+from activities.process_identity import ProcessIdentity
 from tests.chaos.fleet import Fleet
 from tests.support.agent_run import AgentRun
 from tests.support.conditions import until
@@ -32,9 +36,22 @@ def _commits(fleet: Fleet, bot: str) -> list[dict[str, object]]:
 
 def _save(fleet: Fleet, bot: str, life: Life, text: str) -> None:
     """Returns when the commit is acknowledged: it is in the store."""
-    before = len(_commits(fleet, bot))
+
+    def commits() -> int:
+        return [entry["kind"] for entry in _commits(fleet, bot)].count("commit")
+
+    before = commits()
     life.tell(f"save {text}")
-    until(lambda: len(_commits(fleet, bot)) > before, what=f"the commit of {text}")
+    until(lambda: commits() > before, what=f"the commit of {text}")
+
+
+def _agent(fleet: Fleet, container: str) -> ProcessIdentity:
+    files = ContainerFiles(root=fleet.stack.directory / "process", name=container)
+    record = read_record(files)
+    assert record is not None
+    found = agent_process(files, record)
+    assert found is not None
+    return found
 
 
 def test_exactly_one_of_two_agents_commits(fleet: Fleet, strangers: Witness, tmp_path: Path) -> None:
@@ -45,6 +62,9 @@ def test_exactly_one_of_two_agents_commits(fleet: Fleet, strangers: Witness, tmp
     settings = fleet.stack.worker_settings()
     status = fleet.operator.status("twin")
     assert status is not None
+    # Asleep it cannot meet the other's claim before the other has saved.
+    sleeper = _agent(fleet, status.container)
+    assert sleeper.send(signal.SIGSTOP)
     access_key, secret_key = settings.s3_credentials()
     second = AgentRun(
         S3Server(tmp_path / "unused", [0, 0, 0, settings.s3_port, 0, 0]),
@@ -65,6 +85,7 @@ def test_exactly_one_of_two_agents_commits(fleet: Fleet, strangers: Witness, tmp
         _save(fleet, "twin", other, "by the second")
         # Its next commit meets the other's claim.
         first.tell("save too late")
+        assert sleeper.send(signal.SIGCONT)
         until(lambda: first.ended, what="the first bot is stopped")
         assert first.heard("term") == 1
         again = until(lambda: fleet.witness.living("twin"), 60, "the bot's next start")
@@ -79,6 +100,7 @@ def test_exactly_one_of_two_agents_commits(fleet: Fleet, strangers: Witness, tmp
         assert other.ended
         assert other.heard("term") == 1
     finally:
+        sleeper.send(signal.SIGCONT)
         second.end()
     assert fleet.witness.living("twin") is again
     fleet.operator.stop("twin")
