@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ensurepip
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from activities.packaging.installer import InstallFailed, Progress
@@ -24,9 +24,11 @@ def pip_tool(cache: Path, progress: Progress) -> Path:
     if (ready / "pip/__main__.py").is_file():
         return ready
     with _scratch(cache) as scratch:
-        wheels = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+        # Distributions take it out of their Python, or its wheels out of it.
+        bundled = find_spec("ensurepip")
+        place = Path(bundled.origin).parent / "_bundled" if bundled and bundled.origin else Path(scratch)
+        wheels = sorted(place.glob("pip-*.whl"))
         if not wheels:
-            # Distributions take it out of their Python.
             progress("fetching pip")
             command = [
                 sys.executable,
