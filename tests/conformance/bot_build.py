@@ -45,7 +45,7 @@ def build(recipe: Recipe) -> Files:
     tool = shutil.which(recipe.version[0])
     if tool is None:
         raise Unavailable(f"no {recipe.version[0]} compiles the {recipe.runtime} bot here: {INSTALL}")
-    if reason := recipe.missing():
+    if reason := recipe.missing() or _broken(recipe.version):
         raise Unavailable(reason)
     sources = source_files(recipe.runtime)
     kept = CACHE / "bots" / f"{recipe.runtime}-{_fingerprint(recipe, sources)}"
@@ -59,6 +59,15 @@ def build(recipe: Recipe) -> Files:
                 # Another process was faster; what it built is the same.
                 assert kept.is_dir(), kept
     return {name: (kept / name).read_bytes() for name in recipe.products}
+
+
+def _broken(version: Command) -> str:
+    """A shim of a toolchain that was never installed is there, and fails; empty for one that works."""
+    done = subprocess.run(version, capture_output=True, text=True, timeout=COMPILE_S)
+    if done.returncode == 0:
+        return ""
+    reason = done.stderr.strip() or f"exit code {done.returncode}"
+    return f"{version[0]} does not work here: {reason.splitlines()[0]}"
 
 
 def _fingerprint(recipe: Recipe, sources: Files) -> str:

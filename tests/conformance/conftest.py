@@ -25,6 +25,7 @@ from tests.support.stack import Stack
 from tests.support.toolchains import runtimes_in_path
 
 PYTHON = str(Path(sys.executable).resolve())
+HERE = Path(__file__).parent
 OUTCOMES: dict[Key, Outcome] = {}
 Opened = Callable[[str], Experiments]
 
@@ -99,9 +100,11 @@ def make_laboratory(kind: str, directory: Path, s3: S3Server) -> Laboratory:
 
 
 def key_of(item: pytest.Item) -> Key | None:
-    """Of a test of one cell; None of any other."""
+    """Of a test of one cell; None of any other, which may have a parameter of this name, too."""
     calling = getattr(item, "callspec", None)
-    key: Key | None = calling.params.get("key") if calling is not None else None
+    if calling is None or HERE not in item.path.parents:
+        return None
+    key: Key | None = calling.params.get("key")
     return key
 
 
