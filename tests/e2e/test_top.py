@@ -81,9 +81,12 @@ def test_a_busy_bot_is_on_top_of_an_idle_one(any_stack: Stack, tmp_path: Path) -
 def test_restarts_are_counted_and_the_next_start_is_told(stack: Stack, tmp_path: Path) -> None:
     write_bot(tmp_path / "bot", "top-crash", CRASHES)
     stack.run("deploy", str(tmp_path / "bot"), check=False)
-    until(lambda: rows(stack).get("top-crash", {}).get("restarts", 0) >= 2, 60, "two restarts")
-    until(lambda: rows(stack)["top-crash"]["next_run_at"] > 0, 60, "the next start")
-    assert stack.json("top", "--sort", "restarts")[0]["bot_id"] == "top-crash"
+    until(lambda: rows(stack).get("top-crash", {}).get("restarts", 0) >= 2, 180, "two restarts")
+    until(lambda: rows(stack)["top-crash"]["next_run_at"] > 0, 180, "the next start")
+    # Bots of other tests may have been started again more often.
+    counts = [row["restarts"] or 0 for row in stack.json("top", "--sort", "restarts")]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] >= 2
     stack.run("delete", "top-crash", "--yes")
 
 
