@@ -123,9 +123,10 @@ class ObjectStore:
             if not token:
                 return
 
-    def absence_probe(self, bucket: str, key: str) -> bytes:
-        """A whole request, good for a day, for whoever wants to know without our imports whether there is no
-        such object (see ``agent/absence.py``); empty where the connection needs more than a socket."""
+    def head_request(self, bucket: str, key: str, *, last: bool = True) -> bytes:
+        """A whole request, good for a day, for whoever wants to know without our imports whether there is
+        such an object (see ``agent/absence.py``); empty where the connection needs more than a socket.
+        Another one may follow on the same connection unless it is the ``last``."""
         if self._secure:
             return b""
         target = sigv4.presigned_target(
@@ -138,7 +139,8 @@ class ObjectStore:
             secret_key=self._secret_key,
             session_token=self._session_token,
         )
-        return f"HEAD {target} HTTP/1.1\r\nhost: {self._endpoint}\r\nconnection: close\r\n\r\n".encode()
+        after = "close" if last else "keep-alive"
+        return f"HEAD {target} HTTP/1.1\r\nhost: {self._endpoint}\r\nconnection: {after}\r\n\r\n".encode()
 
     def download(self, bucket: str, key: str, path: Path) -> None:
         """Stream the object into ``path``; on failure the file may be there in part."""

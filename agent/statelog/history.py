@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from agent.errors import AgentError, ObjectMissing, RestoreFailed
+from agent.errors import AgentError
 from agent.object_store import ObjectStore
-from agent.statelog import restore, tree
-from agent.statelog.entry import ROLLBACK, Entry, EntryLog
+from agent.statelog import restore
+from agent.statelog.catalogue import Catalogue
+from agent.statelog.entry import ROLLBACK, Entry, EntryLog, position
 from agent.statelog.packs import PackReader
+from agent.statelog.retention import Hold
+from agent.statelog.versions import Versions
 
 RACES = 20
-
-
-class NoSuchGeneration(AgentError):
-    """The log has no entry of this number."""
-
-    code = "no_such_generation"
 
 
 class TargetInUse(AgentError):
@@ -34,25 +31,31 @@ class RollbackRaced(AgentError):
 
 
 def history(store: ObjectStore, bucket: str, bot_id: str, limit: int) -> list[Entry]:
-    """The newest ``limit`` entries, newest first; empty when the bot has no state yet."""
-    log = EntryLog(store, bucket, bot_id)
-    newest = sorted(log.generations(), reverse=True)[: max(0, limit)]
-    return [log.read(generation) for generation in newest]
+    """The newest ``limit`` versions that are kept, newest first; empty when the bot has no state yet."""
+    versions = Versions(store, bucket, bot_id)
+    return versions.newest_first(versions.record(), limit)
 
 
 def rollback(store: ObjectStore, bucket: str, bot_id: str, generation: int, run_id: str) -> int:
     """Make an old state the newest, as an entry like any other; its generation.
 
     It has an epoch of its own, so a run that goes on meanwhile is fenced, and the next start restores what is
-    in the store instead of keeping what is on its disk.
+    in the store instead of keeping what is on its disk. The old version is held before it is referred to
+    again, for exactly that entry: a collection at the same time keeps what it needs.
     """
-    log = EntryLog(store, bucket, bot_id)
-    wanted = find(log, bot_id, generation)
-    _nodes(store, bucket, bot_id, wanted)
+    log, catalogue = EntryLog(store, bucket, bot_id), Catalogue(store, bucket, bot_id)
+    versions = Versions(store, bucket, bot_id)
     for _ in range(RACES):
-        head = log.head()
+        record = catalogue.newest()
+        wanted = versions.find(generation, record)
+        versions.nodes(wanted)
+        head = versions.head()
+        hold = Hold(generation=generation, until=head.generation + 1)
+        live = {other for other in record.holds if other.until > head.generation} | {hold}
+        if catalogue.follow(record, holds=tuple(live)) is None:
+            continue
         entry = log.append(
-            after=head.generation if head else 0,
+            after=position(head),
             kind=ROLLBACK,
             epoch=os.urandom(16).hex(),
             tree=wanted.tree,
@@ -66,29 +69,9 @@ def rollback(store: ObjectStore, bucket: str, bot_id: str, generation: int, run_
 
 def export(store: ObjectStore, bucket: str, bot_id: str, generation: int | None, target: Path) -> Entry:
     """Write a generation's state, by default the newest, into a directory that is empty or does not exist."""
-    log = EntryLog(store, bucket, bot_id)
-    entry = log.head() if generation is None else find(log, bot_id, generation)
-    if entry is None:
-        raise NoSuchGeneration(f"bot {bot_id} has no saved state")
+    versions = Versions(store, bucket, bot_id)
+    entry = versions.head() if generation is None else versions.find(generation)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise TargetInUse(f"{target} exists and is not an empty directory")
-    nodes = _nodes(store, bucket, bot_id, entry)
-    restore.write(target, nodes, PackReader(store, bucket, bot_id))
+    restore.write(target, versions.nodes(entry), PackReader(store, bucket, bot_id))
     return entry
-
-
-def find(log: EntryLog, bot_id: str, generation: int) -> Entry:
-    """``NoSuchGeneration`` when there is none of this number."""
-    try:
-        return log.read(generation)
-    except ObjectMissing as error:
-        raise NoSuchGeneration(f"bot {bot_id} has no generation {generation}") from error
-
-
-def _nodes(store: ObjectStore, bucket: str, bot_id: str, entry: Entry) -> list[tree.Node]:
-    if not entry.tree:
-        return []
-    try:
-        return tree.decode(store.get(bucket, f"{bot_id}/trees/{entry.tree}"), entry.tree)
-    except ObjectMissing as error:
-        raise RestoreFailed(f"bot {bot_id}: state tree {entry.tree} is missing") from error

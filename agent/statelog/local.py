@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.statelog.entry import Position
 from agent.statelog.snapshot import Stat
 
 
@@ -13,7 +14,8 @@ from agent.statelog.snapshot import Stat
 class Local:
     """Kept beside the state, outside of it. Lost or damaged, the next start restores what was committed.
 
-    ``claiming`` is an epoch that was asked for and may have been granted: an answer can be lost.
+    ``nonce`` is that of the entry ``generation``. ``claiming`` is an epoch that was asked for and may have
+    been granted: an answer can be lost.
     """
 
     epoch: str
@@ -22,6 +24,12 @@ class Local:
     size: int = 0
     stats: dict[str, Stat] = field(default_factory=dict)
     claiming: str = ""
+    nonce: str = ""
+
+    @property
+    def at(self) -> Position:
+        """What the next entry of this epoch follows."""
+        return Position(self.generation, self.nonce)
 
     def wrote(self, epoch: str) -> bool:
         """Whether an entry of this epoch is ours."""
@@ -31,7 +39,7 @@ class Local:
         """Replace the file as a whole, so that a crash leaves the old or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".new")
-        values = [self.epoch, self.generation, self.tree, self.size, self.stats, self.claiming]
+        values = [self.epoch, self.generation, self.tree, self.size, self.stats, self.claiming, self.nonce]
         temporary.write_text(json.dumps(values, separators=(",", ":")))
         temporary.replace(path)
 
@@ -39,9 +47,18 @@ class Local:
 def load(path: Path) -> Local | None:
     """The remembered state, or None when there is none that can be understood."""
     try:
-        epoch, generation, tree, size, stats, claiming = json.loads(path.read_text())
+        epoch, generation, tree, size, stats, claiming, *later = json.loads(path.read_text())
         known = {name: (int(s[0]), int(s[1]), int(s[2]), int(s[3])) for name, s in stats.items()}
-        return Local(epoch=epoch, generation=generation, tree=tree, size=size, stats=known, claiming=claiming)
+        return Local(
+            epoch=epoch,
+            generation=generation,
+            tree=tree,
+            size=size,
+            stats=known,
+            claiming=claiming,
+            # Caches of earlier versions have none.
+            nonce=later[0] if later else "",
+        )
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, IndexError, AttributeError):

@@ -1,4 +1,4 @@
-"""Packs: the compressed new chunks of one commit, named by their content."""
+"""Packs: the compressed new chunks of one commit, named by its generation and their content."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from agent.errors import ObjectMissing, RestoreFailed
 from agent.object_store import ObjectStore
+from agent.statelog import names
 from agent.statelog.tree import Chunk, Node
 
 CHUNK_BYTES = 256 * 1024
@@ -17,10 +18,17 @@ PENDING = ""
 
 
 class PackWriter:
-    """Collects chunks that the parent generation does not have; a pack's name is known once it is full."""
+    """Collects chunks that the parent generation does not have; a pack's name is known once it is full.
 
-    def __init__(self, store: ObjectStore, bucket: str, bot_id: str, known: dict[str, Chunk]) -> None:
+    ``known`` are the parent's chunks and no others: what else is in the store may be collected meanwhile.
+    ``generation`` is the one that will refer to the packs.
+    """
+
+    def __init__(
+        self, store: ObjectStore, bucket: str, bot_id: str, known: dict[str, Chunk], generation: int
+    ) -> None:
         self._store = store
+        self._generation = generation
         self._bucket = bucket
         self._prefix = f"{bot_id}/packs/"
         self._known = known
@@ -46,7 +54,7 @@ class PackWriter:
         if not self._open:
             return
         data = bytes(self._buffer)
-        name = hashlib.sha256(data).hexdigest()
+        name = names.name(self._generation, data)
         self._store.put(self._bucket, self._prefix + name, data)
         self.uploaded_bytes += len(data)
         for chunk in self._open:

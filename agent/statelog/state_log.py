@@ -5,14 +5,12 @@ Nothing is kept in memory between two calls, so each may run in a forked child t
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import (
     Fenced,
-    ObjectMissing,
     RestoreFailed,
     SnapshotUnstable,
     StateTooLarge,
@@ -20,9 +18,10 @@ from agent.errors import (
     StoreUnavailable,
 )
 from agent.object_store import ObjectStore
-from agent.statelog import legacy, local, restore, snapshot, tree
-from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog
+from agent.statelog import legacy, local, restore, snapshot
+from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog, position
 from agent.statelog.packs import PackReader, PackWriter, chunks_of
+from agent.statelog.trees import Trees
 
 # Belongs to no run, so no directory can be taken for its continuation.
 LEGACY_EPOCH = "legacy"
@@ -71,6 +70,7 @@ class StateLog:
         self._run_id = run_id
         self._max_bytes = max_bytes
         self._log = EntryLog(store, bucket, bot_id)
+        self._trees = Trees(store, bucket, bot_id)
 
     def start(self) -> StartResult:
         """Bring the newest state into the directory and claim the log for a new epoch.
@@ -96,19 +96,24 @@ class StateLog:
             else:
                 # Forgotten first: a crash in the middle must not pass a part for the whole.
                 self._cache_path.unlink(missing_ok=True)
-                self._write(head)
+                if not self._written(head):
+                    continue
                 if head is None and self._import_legacy():
                     continue
-            after = head.generation if head else 0
             reference, size = (head.tree, head.size) if head else ("", 0)
             claim = self._log.append(
-                after=after, kind=CLAIM, epoch=epoch, tree=reference, size=size, run_id=self._run_id
+                after=position(head), kind=CLAIM, epoch=epoch, tree=reference, size=size, run_id=self._run_id
             )
             if claim is None:
                 continue
             stats = remembered.stats if kept and remembered and remembered.tree == reference else {}
             local.Local(
-                epoch=epoch, generation=claim.generation, tree=reference, size=size, stats=stats
+                epoch=epoch,
+                generation=claim.generation,
+                tree=reference,
+                size=size,
+                stats=stats,
+                nonce=claim.nonce,
             ).save(self._cache_path)
             generation, unsaved = self._salvage(claim) if kept else (claim.generation, "")
             return StartResult(generation=generation, epoch=epoch, kept=kept, unsaved=unsaved)
@@ -130,8 +135,12 @@ class StateLog:
 
     def restore_only(self) -> int:
         """Bring the newest state into the directory without claiming it (queries); its generation, or 0."""
-        head = self._log.head()
-        self._write(head)
+        for _ in range(RACES):
+            head = self._log.head()
+            if self._written(head):
+                break
+        else:
+            raise StoreUnavailable(f"bot {self._bot_id}: its state was replaced {RACES} times while we read")
         if head is None:
             self._extract_legacy()
         return head.generation if head else 0
@@ -142,28 +151,39 @@ class StateLog:
         ``epoch`` is the one that the caller was started with: another one on this disk fences it, too.
         """
         mine = self._mine(epoch)
-        nodes = self._nodes(mine.tree)
-        before = {node.path: node for node in nodes}
-        packs = PackWriter(self._store, self._bucket, self._bot_id, chunks_of(nodes))
-        taken = snapshot.take(self._state_dir, before, mine.stats, packs, self._max_bytes)
-        uploaded = packs.uploaded_bytes
-        # Compared before it is encoded, which takes longer than the comparison, and could differ for nothing
-        # where another compressor writes the same tree in other bytes.
-        changed = {node.path: node for node in taken.nodes} != before
-        data = tree.encode(taken.nodes) if changed else b""
-        reference = mine.tree if not changed else hashlib.sha256(data).hexdigest() if taken.nodes else ""
-        entry = None
-        if changed:
-            if reference:
-                self._store.put(self._bucket, self._tree_key(reference), data)
-                uploaded += len(data)
-            entry = self._append(mine.generation, mine.epoch, reference, taken.size)
-        # A run with nothing to commit must learn, too, that it is not the bot any more.
-        if entry is None and (changed or self._log.find(mine.generation + 1) is not None):
-            entry = self._lost_race(mine, reference, taken.size)
+        known = mine.at
+        uploaded = 0
+        for _ in range(RACES):
+            try:
+                nodes = self._trees.read(mine.tree)
+            except RestoreFailed:
+                if self._is_newest(mine):
+                    raise
+                # Collected, because others went on without us.
+                self._catch_up(mine)
+                continue
+            before = {node.path: node for node in nodes}
+            packs = PackWriter(self._store, self._bucket, self._bot_id, chunks_of(nodes), mine.generation + 1)
+            taken = snapshot.take(self._state_dir, before, mine.stats, packs, self._max_bytes)
+            uploaded += packs.uploaded_bytes
+            # Compared before it is encoded, which takes longer than the comparison, and could differ for
+            # nothing where another compressor writes the same tree in other bytes.
+            changed = {node.path: node for node in taken.nodes} != before
+            entry = None
+            if changed:
+                reference, sent = self._trees.write(mine.generation + 1, taken.nodes)
+                uploaded += sent
+                entry = self._append(mine, reference, taken.size)
+            # A run with nothing to commit must learn, too, that it is not the bot any more.
+            if entry is not None or (not changed and self._is_newest(mine)):
+                break
+            self._catch_up(mine)
+        else:
+            raise StoreUnavailable(f"bot {self._bot_id}: its log moved {RACES} times while we committed")
         if entry is not None:
-            mine.generation, mine.tree, mine.size = entry.generation, reference, taken.size
-        if entry is not None or taken.stats != mine.stats:
+            mine.generation, mine.nonce = entry.generation, entry.nonce
+            mine.tree, mine.size = entry.tree, entry.size
+        if mine.at != known or taken.stats != mine.stats:
             mine.stats = taken.stats
             mine.save(self._cache_path)
         return CommitResult(changed=entry is not None, generation=mine.generation, uploaded_bytes=uploaded)
@@ -172,14 +192,16 @@ class StateLog:
         """``Fenced`` when another epoch has the log; the state is not looked at."""
         mine = self._mine(epoch)
         other = self._log.find(mine.generation + 1)
+        if other is None and not self._log.holds(mine.at):
+            raise self._left_behind(mine)
         if other is not None and not mine.wrote(other.epoch):
             raise self._fenced_by(other)
 
     def fence_probe(self) -> bytes:
-        """A request that is answered by 404 as long as nobody has written after us; see ``agent/absence.py``.
+        """What is answered clearly as long as nobody has written after us; see ``EntryLog.fence_probe``.
         Empty when it cannot be asked so simply."""
         mine = local.load(self._cache_path)
-        return self._log.absence_probe(mine.generation + 1) if mine is not None else b""
+        return self._log.fence_probe(mine.at) if mine is not None else b""
 
     def _mine(self, epoch: str) -> local.Local:
         mine = local.load(self._cache_path)
@@ -190,19 +212,34 @@ class StateLog:
             head = self._log.head()
             if head is None:
                 raise RestoreFailed(f"bot {self._bot_id}: its state log is gone from the store")
-            mine = local.Local(epoch=head.epoch, generation=head.generation, tree=head.tree, size=head.size)
+            mine = local.Local(
+                epoch=head.epoch,
+                generation=head.generation,
+                tree=head.tree,
+                size=head.size,
+                nonce=head.nonce,
+            )
         if epoch and mine.epoch != epoch:
             raise Fenced(f"bot {self._bot_id}: another run claimed the state, from this disk or since")
         return mine
 
-    def _append(self, after: int, epoch: str, reference: str, size: int) -> Entry | None:
+    def _append(self, mine: local.Local, reference: str, size: int) -> Entry | None:
         return self._log.append(
-            after=after, kind=COMMIT, epoch=epoch, tree=reference, size=size, run_id=self._run_id
+            after=mine.at, kind=COMMIT, epoch=mine.epoch, tree=reference, size=size, run_id=self._run_id
         )
 
-    def _lost_race(self, mine: local.Local, reference: str, size: int) -> Entry:
-        """Somebody has our next generation: ourselves before a crash, or an epoch that fences us."""
-        other = self._log.read(mine.generation + 1)
+    def _is_newest(self, mine: local.Local) -> bool:
+        return self._log.find(mine.generation + 1) is None and self._log.holds(mine.at)
+
+    def _catch_up(self, mine: local.Local) -> None:
+        """Somebody has our next generation, or had it: ourselves before a crash, or an epoch that fences us.
+
+        Where it was ourselves, all files are compared anew with what is the newest now: chunks of an older
+        tree may be collected.
+        """
+        other = self._log.find(mine.generation + 1)
+        if other is None:
+            raise self._left_behind(mine)
         if other.epoch != mine.epoch:
             raise self._fenced_by(other)
         head = self._log.head()
@@ -210,14 +247,18 @@ class StateLog:
             raise Fenced(
                 f"bot {self._bot_id}: another run claimed the state after generation {mine.generation}"
             )
-        entry = self._append(head.generation, mine.epoch, reference, size)
-        if entry is None:
-            raise Fenced(f"bot {self._bot_id}: another run wrote after generation {head.generation}")
-        return entry
+        mine.generation, mine.nonce, mine.tree, mine.size = head.generation, head.nonce, head.tree, head.size
+        mine.stats = {}
 
     def _fenced_by(self, other: Entry) -> Fenced:
         return Fenced(
             f"bot {self._bot_id}: run {other.run_id} claimed the state at generation {other.generation}"
+        )
+
+    def _left_behind(self, mine: local.Local) -> Fenced:
+        return Fenced(
+            f"bot {self._bot_id}: others went on after generation {mine.generation}, so long ago that their "
+            f"first entries are deleted"
         )
 
     def _extract_legacy(self) -> bool:
@@ -233,28 +274,26 @@ class StateLog:
         """
         if not self._extract_legacy():
             return False
-        packs = PackWriter(self._store, self._bucket, self._bot_id, {})
+        packs = PackWriter(self._store, self._bucket, self._bot_id, {}, 1)
         taken = snapshot.take(self._state_dir, {}, {}, packs, self._max_bytes)
-        data = tree.encode(taken.nodes)
-        reference = hashlib.sha256(data).hexdigest()
-        self._store.put(self._bucket, self._tree_key(reference), data)
+        reference, _ = self._trees.write(1, taken.nodes)
         self._log.append(
-            after=0, kind=COMMIT, epoch=LEGACY_EPOCH, tree=reference, size=taken.size, run_id=self._run_id
+            after=position(None),
+            kind=COMMIT,
+            epoch=LEGACY_EPOCH,
+            tree=reference,
+            size=taken.size,
+            run_id=self._run_id,
         )
         return True
 
-    def _write(self, head: Entry | None) -> None:
-        nodes = self._nodes(head.tree) if head else []
-        restore.write(self._state_dir, nodes, PackReader(self._store, self._bucket, self._bot_id))
-
-    def _nodes(self, reference: str) -> list[tree.Node]:
-        if not reference:
-            return []
+    def _written(self, head: Entry | None) -> bool:
+        """False when the state was replaced, and then collected, while it was read."""
         try:
-            data = self._store.get(self._bucket, self._tree_key(reference))
-        except ObjectMissing as error:
-            raise RestoreFailed(f"bot {self._bot_id}: state tree {reference} is missing") from error
-        return tree.decode(data, reference)
-
-    def _tree_key(self, reference: str) -> str:
-        return f"{self._bot_id}/trees/{reference}"
+            nodes = self._trees.read(head.tree) if head else []
+            restore.write(self._state_dir, nodes, PackReader(self._store, self._bucket, self._bot_id))
+        except RestoreFailed:
+            if self._log.head() == head:
+                raise
+            return False
+        return True

@@ -12,7 +12,8 @@ import pytest
 from agent.errors import Fenced, RestoreFailed
 from agent.object_store import ObjectStore
 from agent.statelog import StateLog
-from agent.statelog.history import NoSuchGeneration, TargetInUse, export, history, rollback
+from agent.statelog.history import TargetInUse, export, history, rollback
+from agent.statelog.versions import NoSuchGeneration
 from tests.support.s3_server import S3Server
 
 BUCKET = "bot-state"

@@ -9,8 +9,8 @@ from temporalio.client import Client
 
 from activities.bot_spec import REALTIME
 from activities.errors import Conflict
-from agent.statelog.entry import EntryLog
-from agent.statelog.history import find, rollback
+from agent.statelog.history import rollback
+from agent.statelog.versions import Versions
 from worker.control import runs
 from worker.control.directory import BotDirectory
 from worker.control.lifecycle import Done, Lifecycle
@@ -25,7 +25,7 @@ async def roll_back(settings: Settings, client: Client, bot_id: str, generation:
     def check() -> None:
         store = open_store(settings)
         try:
-            find(EntryLog(store, settings.state_bucket, bot_id), bot_id, generation)
+            Versions(store, settings.state_bucket, bot_id).find(generation)
         finally:
             store.close()
 
