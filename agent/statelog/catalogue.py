@@ -15,7 +15,7 @@ from agent.object_store import ObjectStore
 from agent.statelog import entry as entries
 from agent.statelog.entry import Entry
 from agent.statelog.linear import LinearLog
-from agent.statelog.retention import Hold, Plan
+from agent.statelog.retention import Hold, Plan, Retention
 
 RACES = 20
 
@@ -30,7 +30,8 @@ class CatalogueRaced(AgentError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Log entries below ``floor`` are deleted or about to be; all below ``deleted`` are gone for sure.
-    ``versions`` are the entries below ``floor`` that are kept; ``pins`` are notes by generation."""
+    ``versions`` are the entries below ``floor`` that are kept; ``pins`` are notes by generation. When the
+    head was ``swept``, all that ``retention`` does not keep was gone; 0 when that is not known."""
 
     number: int = 0
     nonce: str = ""
@@ -39,6 +40,8 @@ class Record:
     versions: tuple[Entry, ...] = ()
     pins: dict[int, str] = field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
+    swept: int = 0
+    retention: Retention | None = None
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True).encode()
@@ -82,7 +85,12 @@ class Catalogue:
     def apply(self, before: Record, plan: Plan) -> Record | None:
         """Make a plan what counts; ``None`` as of ``follow``."""
         return self.follow(
-            before, floor=plan.floor, deleted=before.floor, versions=plan.versions, holds=plan.holds
+            before,
+            floor=plan.floor,
+            deleted=before.floor,
+            versions=plan.versions,
+            holds=plan.holds,
+            swept=0,
         )
 
     def tidy(self, record: Record) -> None:
@@ -103,6 +111,8 @@ class Catalogue:
                 versions=tuple(entries.decode(entry, what) for entry in found["versions"]),
                 pins={int(generation): note for generation, note in found["pins"].items()},
                 holds=tuple(Hold(**hold) for hold in found["holds"]),
+                swept=found["swept"],
+                retention=Retention(**found["retention"]) if found["retention"] else None,
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RestoreFailed(f"{what} is damaged: {error}") from error

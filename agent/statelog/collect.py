@@ -87,6 +87,8 @@ class _Collector:
             raise StaleListing(f"bot {self._bot_id}: the newest entry is {head.generation}, below the floor")
         if head.format < COLLECTABLE:
             return Collected(skipped="its agent is of an earlier version; after its next start")
+        if (record.swept, record.retention) == (head.generation, retention):
+            return Collected(skipped="nothing was written since the last collection")
         entries = self._entries(record, head)
         if entries is None:
             return self._superseded(record)
@@ -116,6 +118,9 @@ class _Collector:
         objects = 0 if damaged else self._sweep(used, head.generation, dry_run=dry_run)
         if not dry_run:
             self._tidy(record)
+            if planned.final and not damaged:
+                # Nothing is lost where another record came first: the next collection looks again.
+                self._catalogue.follow(record, swept=head.generation, retention=retention)
         return Collected(
             generations=planned.collected,
             kept=len(kept),

@@ -39,6 +39,6 @@ def unpin(store: ObjectStore, bucket: str, bot_id: str, generation: int) -> None
                 return
             raise NotPinned(f"generation {generation} of bot {bot_id} is not pinned")
         rest = {number: note for number, note in record.pins.items() if number != generation}
-        if catalogue.follow(record, pins=rest) is not None:
+        if catalogue.follow(record, pins=rest, swept=0) is not None:
             return
     raise CatalogueRaced(f"bot {bot_id}: what is kept was changed {RACES} times; try again")

@@ -27,12 +27,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``floor`` is the first generation whose entry stays in the log; ``versions`` are kept below it."""
+    """``floor`` is the first generation whose entry stays in the log; ``versions`` are kept below it.
+    ``final`` tells that time alone will change nothing of this."""
 
     floor: int
     versions: tuple[Entry, ...]
     holds: tuple[Hold, ...]
     collected: tuple[int, ...] = ()
+    final: bool = True
 
 
 def plan(
@@ -60,14 +62,12 @@ def plan(
         days.setdefault(entry.time[:10], entry.generation)
     kept |= set(list(days.values())[: retention.keep_days])
     # The one before the head stays, for a writer looks for it after it has written the head.
-    newest = max(2, retention.keep_last)
-    first = min(
-        [head - newest + 1, *(entry.generation for entry in known if entry.time >= young)], default=head
-    )
-    new_floor = max(floor, min(first, head - 1), 1)
+    wanted = min(head - retention.keep_last + 1, head - 1)
+    new_floor = max(floor, min([wanted, *(entry.generation for entry in known if entry.time >= young)]), 1)
     return Plan(
         floor=new_floor,
         versions=tuple(e for e in known if e.generation < new_floor and e.generation in kept),
         holds=live,
         collected=tuple(e.generation for e in known if e.generation < new_floor and e.generation not in kept),
+        final=new_floor == max(floor, wanted, 1),
     )

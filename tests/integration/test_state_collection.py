@@ -117,6 +117,9 @@ def test_old_versions_go_with_all_that_only_they_needed(
         export(store, BUCKET, bot_id, 12, tmp_path / "gone")
     again = collected(store, bot_id)
     assert (again.generations, again.entries, again.objects) == ((), 0, 0)
+    assert "nothing was written" in again.skipped
+    wider = collected(store, bot_id, Retention(keep_last=1, keep_days=0))
+    assert (wider.skipped, wider.kept) == ("", 2)
     # And the bot goes on, also one that starts elsewhere.
     assert written(ten, tmp_path, "12") == 12
     other = tmp_path / "elsewhere"
