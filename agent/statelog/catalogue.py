@@ -56,7 +56,7 @@ class Catalogue:
 
     def __init__(self, store: ObjectStore, bucket: str, bot_id: str) -> None:
         self._bot_id = bot_id
-        self._log = LinearLog(store, bucket, f"{bot_id}/gc/", f"{bot_id}/gc/begun")
+        self._log = LinearLog(store, bucket, f"{bot_id}/gc/", f"{bot_id}/gc/gc-begun")
 
     def newest(self) -> Record:
         """Number 0 where nothing was ever collected or pinned."""
@@ -74,10 +74,10 @@ class Catalogue:
     def follow(self, before: Record, **changes: object) -> Record | None:
         """The next record; None when somebody else came first, or may have: read again. Nothing is lost by
         making the same change twice."""
-        if before.number == 0:
-            self._log.begin_deleting()
-        elif before.number > 1:
+        if before.number > 1:
             # So that of all records only the two newest are ever there, and the oldest goes first.
+            if before.number == 2:
+                self._log.begin_deleting()
             self._log.delete(before.number - 1)
         after = replace(before, number=before.number + 1, nonce=os.urandom(16).hex(), **changes)  # type: ignore[arg-type]  # fields of Record
         return after if self._log.create(after.number, after.encode(), before.nonce) else None

@@ -91,7 +91,8 @@ class _Collector:
             return Collected(skipped="nothing was written since the last collection")
         entries = self._entries(record, head)
         if entries is None:
-            return self._superseded(record)
+            self._refuse_gap(record)
+            return None
         planned = plan(
             [*record.versions, *entries],
             floor=record.floor,
@@ -129,7 +130,7 @@ class _Collector:
             damaged=tuple(damaged),
         )
 
-    def _superseded(self, record: Record) -> None:
+    def _refuse_gap(self, record: Record) -> None:
         """An entry was missing: deleted by a later collection, or else lost."""
         if self._catalogue.newest().number == record.number:
             raise RestoreFailed(
@@ -152,6 +153,7 @@ class _Collector:
         doomed = range(record.deleted, record.floor)
         if not doomed or not self._log.is_there(doomed[-1]):
             return 0
+        self._log.begin_deleting()
         for generation in doomed:
             self._told("deleting entries")
             self._log.delete(generation)

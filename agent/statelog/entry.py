@@ -14,6 +14,7 @@ from agent.statelog.linear import LinearLog
 CLAIM = "claim"
 COMMIT = "commit"
 ROLLBACK = "rollback"
+IMPORT = "import"
 # Of agents that know that old entries are deleted, and name packs and trees by generation.
 COLLECTABLE = 1
 # Each is a listing that was older than a deletion.
@@ -68,7 +69,7 @@ class EntryLog:
     def __init__(self, store: ObjectStore, bucket: str, bot_id: str) -> None:
         self._store = store
         self._bucket = bucket
-        self._log = LinearLog(store, bucket, f"{bot_id}/log/", f"{bot_id}/gc/begun")
+        self._log = LinearLog(store, bucket, f"{bot_id}/log/", f"{bot_id}/gc/log-begun")
 
     def head(self) -> Entry | None:
         """The newest entry, or None where there is no log. Found by what the keys say, not by their order."""

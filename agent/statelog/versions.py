@@ -51,15 +51,17 @@ class Versions:
     def find(self, generation: int, record: Record | None = None) -> Entry:
         """``NoSuchGeneration`` when there is none of this number, with the reason."""
         record = record or self.record()
-        if generation < record.floor:
-            if (entry := record.version(generation)) is not None:
+        if generation >= record.floor:
+            if (entry := self._log.find(generation)) is not None:
                 return entry
-            if generation > 0:
-                raise NoSuchGeneration(
-                    f"generation {generation} of bot {self._bot_id} was collected, as its retention says"
-                )
-        elif (entry := self._log.find(generation)) is not None:
+            # It may have been collected since the record was read.
+            record = self.record()
+        if (entry := record.version(generation)) is not None:
             return entry
+        if 0 < generation < record.floor:
+            raise NoSuchGeneration(
+                f"generation {generation} of bot {self._bot_id} was collected, as its retention says"
+            )
         raise NoSuchGeneration(f"bot {self._bot_id} has no generation {generation}")
 
     def nodes(self, entry: Entry) -> list[Node]:
