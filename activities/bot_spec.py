@@ -18,6 +18,8 @@ class BotSpec:
     scheduled run: outside effects of a bot are not undone by repeating it, so the default is once.
     ``host`` pins the bot; empty lets the placement decide. ``backend`` is what that host has, for operators.
     ``image`` is what containers are made of, where they are made of images; empty means the host's own.
+    ``state_keep_last`` and ``state_keep_days`` say which old versions of the state are kept, see
+    ``agent/statelog/retention.py``.
     The schedule's fields are used by scheduled bots.
     """
 
@@ -49,3 +51,5 @@ class BotSpec:
     jitter_s: float = 0
     catchup_window_s: float = 3600
     image: str = ""
+    state_keep_last: int = 100
+    state_keep_days: int = 30

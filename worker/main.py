@@ -22,12 +22,14 @@ from activities.images import Images
 from activities.ports import ContainerBackend
 from activities.query_results import QueryResults
 from activities.realtime import RealtimeQueries
+from activities.retention import RetentionActivities
 from activities.running_bot import RunningBots
 from activities.state import StateActivities
 from activities.usage import UsageActivity
 from agent.errors import StoreUnavailable
 from worker.backend import keep_store_reachable, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
+from worker.control.retention import BotRetentionsInTemporal, ensure_schedule
 from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.storage import storage_access
@@ -40,6 +42,7 @@ from workflows.bot import BotWorkflow
 from workflows.host import HostWorkflow
 from workflows.messages import HostInput
 from workflows.query import QueryWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.run import RunWorkflow
 
 log = logging.getLogger(__name__)
@@ -78,6 +81,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         try:
             async with host:
                 await _announce_host(settings, client)
+                await ensure_schedule(client, settings.task_queue, settings.retention_interval_s)
                 _tell_ready()
                 log.info("worker of host %s is ready", settings.host_name)
                 await _until_stopped_or_broken(stop, watching, checking)
@@ -137,6 +141,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     storage = storage_access(settings)
     placement = HostPlacement(client)
     state = StateActivities(storage, settings.state_bucket)
+    retention = RetentionActivities(storage, settings.state_bucket, BotRetentionsInTemporal(client))
     containers = Containers(backend, storage)
     results = QueryResults(storage, settings.query_results_bucket)
     queries = RealtimeQueries(RunningBots(backend), results)
@@ -145,8 +150,13 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     control = Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow],
-        activities=[placement.place_bot, state.rollback_state],
+        workflows=[BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow, RetentionWorkflow],
+        activities=[
+            placement.place_bot,
+            state.rollback_state,
+            state.import_state,
+            retention.collect_page,
+        ],
         workflow_runner=workflow_runner(),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=ACTIVITY_GRACE,

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CREDENTIALS_FILE = "s3-credentials.json"
 
 
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 9477
+    gateway_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="what changes a bot over HTTP needs it as Authorization: Bearer; without one only a "
+        "gateway on a loopback address changes anything",
+    )
     query_mode: Literal["auto", "in_process", "temporal"] = Field(
         default="auto",
         description="auto: a bot on the gateway's own host is asked directly, others through Temporal",
@@ -63,6 +69,11 @@ class Settings(BaseSettings):
         default="unix:///var/run/docker.sock", description="socket of this host's Docker engine"
     )
     task_queue: str = "durabot"
+    retention_interval_s: float = Field(
+        default=3600,
+        ge=0,
+        description="seconds between looks for old versions of states to forget; 0: the schedule is not made",
+    )
     stop_bots_with_worker: bool = Field(
         default=False,
         description="stop this host's bots with grace when the worker ends; they start again with the next",
@@ -101,7 +112,7 @@ class Settings(BaseSettings):
     @property
     def gateway_elsewhere(self) -> bool:
         """Whether the gateway that is asked is another machine's."""
-        return reachable(self.gateway_host) not in ("127.0.0.1", "localhost", "::1")
+        return reachable(self.gateway_host) not in LOOPBACK
 
     @property
     def ui_url(self) -> str:
@@ -122,10 +133,12 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """These settings for a child process, so that it sees what its parent saw."""
-        values = self.model_dump(mode="json", exclude={"s3_secret_key"})
+        values = self.model_dump(mode="json", exclude={"s3_secret_key", "gateway_token"})
         found = {f"DURABOT_{name.upper()}": _plain(value) for name, value in values.items()}
         if secret := self.s3_secret_key.get_secret_value():
             found["DURABOT_S3_SECRET_KEY"] = secret
+        if token := self.gateway_token.get_secret_value():
+            found["DURABOT_GATEWAY_TOKEN"] = token
         return found
 
 

@@ -9,6 +9,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 SHARED = (
     "activities.bot_spec",
     "activities.messages",
+    "activities.state_messages",
     "workflows.attributes",
     "workflows.ids",
     "workflows.messages",

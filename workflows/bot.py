@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -23,9 +23,10 @@ with workflow.unsafe.imports_passed_through():
         Configure,
         ContainerNews,
         Empty,
+        ImportArchive,
         Rollback,
     )
-    from workflows.state_rollback import roll_back
+    from workflows.state_change import bring_in, roll_back
 
 IMAGE_CHECKED = "image-checked-before-configure"
 
@@ -341,12 +342,26 @@ class BotWorkflow:
     async def rollback(self, change: Rollback) -> BotStatus:
         """Stop with grace, append the old generation as the newest, start again if it shall run. A rollback
         that fails leaves the state as it was, and the bot starts again all the same."""
+        return await self._with_other_state(
+            f"stops, for its state to go back to generation {change.generation}",
+            lambda: roll_back(self._spec.bot_id, change.generation),
+        )
+
+    @workflow.update(name=messages.IMPORT_STATE)
+    async def import_state(self, change: ImportArchive) -> BotStatus:
+        """As a rollback, but to what an archive in the store holds."""
+        return await self._with_other_state(
+            "stops, for another state to be imported",
+            lambda: bring_in(self._spec.bot_id, change.key, self._spec.max_state_mb),
+        )
+
+    async def _with_other_state(self, message: str, change: Callable[[], Awaitable[None]]) -> BotStatus:
         self._holds += 1
-        self._show_stopping(f"stops, for its state to go back to generation {change.generation}")
+        self._show_stopping(message)
         try:
             if not await self._ended(lambda: self._current is None):
-                raise ApplicationError(f"not rolled back: {self._message}", type="conflict")
-            await roll_back(self._spec.bot_id, change.generation)
+                raise ApplicationError(f"its state was not changed: {self._message}", type="conflict")
+            await change()
         finally:
             # Also after a failure: what an operator asked for must not cost the bot its running.
             self._holds -= 1
@@ -376,6 +391,10 @@ class BotWorkflow:
 
     @rollback.validator
     def _check_rollback(self, change: Rollback) -> None:
+        self._refuse_when_over()
+
+    @import_state.validator
+    def _check_import(self, change: ImportArchive) -> None:
         self._refuse_when_over()
 
     @configure.validator

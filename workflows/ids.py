@@ -8,6 +8,7 @@ BOT_WORKFLOW = "bot"
 RUN_WORKFLOW = "run"
 QUERY_WORKFLOW = "query"
 HOST_WORKFLOW = "host"
+RETENTION_WORKFLOW = "retention"
 
 # Part of object keys, container names and workflow ids, so nothing that any of these would have to escape.
 BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")

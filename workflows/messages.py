@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activities.bot_spec import BotSpec
 from activities.messages import ExitReport, QueryCall
@@ -13,6 +13,7 @@ STOP = "stop"
 RESTART = "restart"
 CONFIGURE = "configure"
 ROLLBACK = "rollback"
+IMPORT_STATE = "import_state"
 DELETE = "delete"
 STATUS = "status"
 CONTAINER_NEWS = "container_news"
@@ -77,6 +78,25 @@ class Rollback:
     """Make this generation of the state the newest again."""
 
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportArchive:
+    """Make this archive, a key of the state bucket, the newest state."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRun:
+    """How far a retention has come: it goes on ``after`` this bot. The rest is what it has done."""
+
+    after: str = ""
+    bots: int = 0
+    versions: int = 0
+    objects: int = 0
+    failures: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

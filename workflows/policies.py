@@ -31,6 +31,17 @@ SHORT_RETRY = RetryPolicy(
 )
 # With all retries: the bot is stopped meanwhile.
 ROLLBACK_TIMEOUT = timedelta(minutes=2)
+# Gigabytes may have to be read and written; what bounds a worker that died is the heartbeat.
+IMPORT_TIMEOUT = timedelta(minutes=30)
+IMPORT_HEARTBEAT = timedelta(seconds=30)
+
+# A page of bots, most of which wrote nothing and take milliseconds. A store that is away is waited for.
+COLLECT_TIMEOUT = timedelta(hours=2)
+COLLECT_GIVE_UP = timedelta(hours=6)
+COLLECT_HEARTBEAT = timedelta(minutes=1)
+COLLECT_RETRY = RetryPolicy(initial_interval=timedelta(seconds=5), maximum_interval=timedelta(minutes=5))
+# More reasons than this are in the workers' logs.
+SHOWN_FAILURES = 20
 
 # An image may have to be pulled first. A host that does not take the question in time has no worker.
 IMAGE_PICKUP = timedelta(seconds=10)

@@ -18,7 +18,7 @@ from activities.cron import parse as parse_cron
 from activities.definition.files import read_json, read_yaml, schema_problems
 from activities.definition.invalid import InvalidDefinition, Problem
 from activities.definition.python_source import missing_main, syntax_problem
-from activities.definition.quantities import attempts, cpu_cores, megabytes, seconds
+from activities.definition.quantities import attempts, cpu_cores, days, megabytes, seconds, versions
 from activities.errors import InvalidInput
 
 BOT_FILE = "bot-config.yaml"
@@ -55,6 +55,8 @@ PLATFORM_KEYS = (
     "timeout",
     "max_attempts",
     "max_state_mb",
+    "state_keep_last",
+    "state_keep_days",
     "tenant",
     "host",
     "runtime_image",
@@ -271,6 +273,8 @@ def _spec(
         memory_mb=config.quantity("memory_limit", megabytes, 0),
         cpu=config.quantity("cpu_limit", cpu_cores, 0.0),
         max_state_mb=config.quantity("max_state_mb", megabytes, 8192),
+        state_keep_last=config.quantity("state_keep_last", versions, 100),
+        state_keep_days=config.quantity("state_keep_days", days, 30),
         stop_grace_s=config.quantity("stop_grace", seconds, 10.0),
         sync_budget_s=config.quantity("sync_budget", seconds, 30.0),
         sync_interval_s=config.quantity("sync_interval", seconds, 60.0),

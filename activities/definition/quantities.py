@@ -15,6 +15,9 @@ MOST_MEGABYTES = 64 * 1024**2
 MOST_CPUS = 10_000
 MOST_SECONDS = 10 * 366 * 86400
 MOST_ATTEMPTS = 1000
+# Each collection reads the tree of every version that is kept.
+MOST_VERSIONS = 10_000
+MOST_DAYS = 3660
 
 
 def megabytes(value: object) -> int:
@@ -50,10 +53,24 @@ def seconds(value: object) -> float:
 
 def attempts(value: object) -> int:
     """A whole number from 1 on."""
+    return _whole(value, 1, MOST_ATTEMPTS, "number of attempts")
+
+
+def versions(value: object) -> int:
+    """How many versions of a state are kept, 1 at least."""
+    return _whole(value, 1, MOST_VERSIONS, "number of versions")
+
+
+def days(value: object) -> int:
+    """Of how many days one version each is kept; 0 for none."""
+    return _whole(value, 0, MOST_DAYS, "number of days")
+
+
+def _whole(value: object, least: int, most: int, what: str) -> int:
     text = _written(value)
-    amount = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= amount <= MOST_ATTEMPTS:
-        raise InvalidInput(f"{_shown(value)} is no number of attempts from 1 to {MOST_ATTEMPTS}")
+    amount = int(text) if text.isascii() and text.isdigit() else least - 1
+    if not least <= amount <= most:
+        raise InvalidInput(f"{_shown(value)} is no {what} from {least} to {most}")
     return amount
 
 

@@ -1,4 +1,5 @@
-"""The archive that existing installations keep: ``<bot id>/state.tar.gz``, read once, never written."""
+"""A state as one archive: what existing installations keep, ``<bot id>/state.tar.gz``, read once and never
+written; and what is imported."""
 
 from __future__ import annotations
 
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: Path, max_bytes: int) -> bool:
-    """Unpack the archive into the empty ``root``; False when there is none.
+    """Unpack what an existing installation keeps; see ``extract_archive``."""
+    return extract_archive(store, bucket, f"{bot_id}/state.tar.gz", root, scratch, max_bytes)
+
+
+def extract_archive(
+    store: ObjectStore, bucket: str, key: str, root: Path, scratch: Path, max_bytes: int
+) -> bool:
+    """Unpack the gzipped tar ``key`` into the empty ``root``; False when there is none.
 
     ``RestoreFailed`` for an archive that is damaged, too large, or names a path outside: the bot must
     not run on half of its state. Devices, fifos and links that leave the state are left out.
     """
-    key = f"{bot_id}/state.tar.gz"
     scratch.parent.mkdir(parents=True, exist_ok=True)
     try:
         store.download(bucket, key, scratch)
@@ -35,7 +42,7 @@ def extract(store: ObjectStore, bucket: str, bot_id: str, root: Path, scratch: P
         with tarfile.open(scratch, "r:gz") as archive:
             _unpack(archive, root, key, max_bytes)
     except (tarfile.TarError, KeyError, zlib.error, EOFError, OSError) as error:
-        raise RestoreFailed(f"legacy state {key} cannot be read: {error}") from error
+        raise RestoreFailed(f"state archive {key} cannot be read: {error}") from error
     finally:
         scratch.unlink(missing_ok=True)
     return True
@@ -48,7 +55,7 @@ def _unpack(archive: tarfile.TarFile, root: Path, key: str, max_bytes: int) -> N
     for member in archive:
         name = posixpath.normpath(member.name)
         if name.startswith(("/", "../")) or name == "..":
-            raise RestoreFailed(f"legacy state {key} names a path outside the state: {member.name!r}")
+            raise RestoreFailed(f"state archive {key} names a path outside the state: {member.name!r}")
         if name == ".":
             continue
         path = root / name
@@ -59,14 +66,14 @@ def _unpack(archive: tarfile.TarFile, root: Path, key: str, max_bytes: int) -> N
             # A hard link becomes a file of its own: extractfile finds the content that it shares.
             source = archive.extractfile(member)
             if source is None:
-                raise RestoreFailed(f"legacy state {key}: {member.name!r} has no content")
+                raise RestoreFailed(f"state archive {key}: {member.name!r} has no content")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             with source, path.open("xb") as file:
                 while block := source.read(1 << 20):
                     total += len(block)
                     if total > max_bytes:
-                        raise RestoreFailed(f"legacy state {key} is over the limit of {max_bytes} bytes")
+                        raise RestoreFailed(f"state archive {key} is over the limit of {max_bytes} bytes")
                     file.write(block)
             path.chmod(member.mode & 0o777)
             os.utime(path, (member.mtime, member.mtime))

@@ -23,7 +23,15 @@ from activities.messages import HOST_STOPPED, QueryCall
 from tests.support.flow_host import EXITED_0, EXITED_1, FlowHost, in_phase, status_of, true_of, update
 from tests.support.temporal_server import TemporalServer
 from workflows import messages
-from workflows.messages import Configure, HostInput, QueryInput, Rollback, RunInput
+from workflows.messages import (
+    Configure,
+    HostInput,
+    ImportArchive,
+    QueryInput,
+    RetentionRun,
+    Rollback,
+    RunInput,
+)
 
 HISTORIES = Path(__file__).parent / "histories"
 Handle = WorkflowHandle[Any, Any]
@@ -173,6 +181,27 @@ async def host_watched(host: FlowHost) -> Handle:
     return watch
 
 
+async def bot_imported(host: FlowHost) -> Handle:
+    """Another state, for a bot that runs and for one that is stopped."""
+    bot = await host.bot()
+    await update(bot, "start")
+    await update(bot, "import_state", ImportArchive(key="b/imports/1.tar.gz"))
+    await update(bot, "stop")
+    await update(bot, "import_state", ImportArchive(key="b/imports/2.tar.gz"))
+    await update(bot, "delete")
+    await bot.result()
+    return bot
+
+
+async def retention(host: FlowHost) -> Handle:
+    """Two pages of bots."""
+    handle = await host.client.start_workflow(
+        "retention", RetentionRun(), id=f"retention-{host.name}", task_queue=host.task_queue
+    )
+    await handle.result()
+    return handle
+
+
 SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
     "bot-life": bot_life,
     "bot-cancelled": bot_cancelled,
@@ -183,6 +212,8 @@ SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
     "run-cancelled": run_cancelled,
     "query": query,
     "host-watched": host_watched,
+    "bot-imported": bot_imported,
+    "retention": retention,
 }
 
 

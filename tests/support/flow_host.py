@@ -33,18 +33,27 @@ from activities.messages import (
     RunContainer,
     StopContainer,
 )
+from activities.state_messages import (
+    COLLECT_PAGE,
+    IMPORT_STATE,
+    CollectPage,
+    Imported,
+    ImportState,
+    PageCollected,
+)
 from worker.workflow_sandbox import workflow_runner
 from workflows import messages
 from workflows.bot import BotWorkflow
 from workflows.host import HostWorkflow
 from workflows.messages import BotInput, BotStatus, ContainerNews, Empty
 from workflows.query import QueryWorkflow
+from workflows.retention import RetentionWorkflow
 from workflows.run import RunWorkflow
 
 T = TypeVar("T")
 DEADLINE_S = 30.0
 PAUSE_S = 0.02
-WORKFLOWS = [BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow]
+WORKFLOWS = [BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow, RetentionWorkflow]
 STOPPED_WELL = ExitReport(exit_code=143, cause="signal", final_sync="ok", started_at=1, finished_at=2)
 EXITED_1 = ExitReport(exit_code=1, cause="exited", final_sync="ok", started_at=1, finished_at=2)
 EXITED_0 = replace(EXITED_1, exit_code=0)
@@ -90,6 +99,8 @@ class FlowHost:
     started: list[Started] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
     rollbacks: list[int] = field(default_factory=list)
+    imports: list[ImportState] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
     running_at_rollback: list[str] = field(default_factory=list)
     most_at_once: int = 0
     _workers: list[Worker] = field(default_factory=list)
@@ -105,7 +116,7 @@ class FlowHost:
             self.client,
             task_queue=self.task_queue,
             workflows=WORKFLOWS,
-            activities=[self.place_bot, self.rollback_state],
+            activities=[self.place_bot, self.rollback_state, self.import_state, self.collect_page],
             workflow_runner=workflow_runner(),
         )
         await self._run(control)
@@ -188,6 +199,21 @@ class FlowHost:
             raise self.rollback_error
         self.rollbacks.append(request.generation)
         return RolledBack(generation=request.generation + 1)
+
+    @activity.defn(name=IMPORT_STATE)
+    async def import_state(self, request: ImportState) -> Imported:
+        self.running_at_rollback += [found.request.container for found in self.running()]
+        if self.rollback_error is not None:
+            raise self.rollback_error
+        self.imports.append(request)
+        return Imported(generation=len(self.imports))
+
+    @activity.defn(name=COLLECT_PAGE)
+    async def collect_page(self, request: CollectPage) -> PageCollected:
+        self.pages.append(request.after)
+        if request.after:
+            return PageCollected(bots=1, versions=2, failures=1, failed={"z": "no"})
+        return PageCollected(last="m", bots=50, versions=3, objects=4)
 
     @activity.defn(name=HOST_BEAT)
     async def host_beat(self, request: HostBeat) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from activities.bot_spec import BotSpec
 from activities.definition.load import OVERLAPS, PLATFORM_KEYS, RUNTIMES
-from activities.definition.quantities import attempts, megabytes, seconds
+from activities.definition.quantities import attempts, days, megabytes, seconds, versions
 
 PAGE = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
 ROW = re.compile(r"^\| (`.+?`(?:, `.+?`)*) \|(.*?)\| (.*) \|$", re.MULTILINE)
@@ -42,6 +42,8 @@ def test_every_choice_is_there(name: str) -> None:
         ("sync_budget", seconds, DEFAULTS.sync_budget_s),
         ("max_attempts", attempts, DEFAULTS.max_attempts),
         ("max_state_mb", megabytes, DEFAULTS.max_state_mb),
+        ("state_keep_last", versions, DEFAULTS.state_keep_last),
+        ("state_keep_days", days, DEFAULTS.state_keep_days),
         ("timezone", str, DEFAULTS.timezone),
         ("overlap", str, DEFAULTS.overlap),
         ("tenant", str, DEFAULTS.tenant),

@@ -113,7 +113,7 @@ def test_the_settings_of_the_platform_are_read_and_not_held_against_the_schema(t
     given = {
         "timezone": "Europe/Berlin", "overlap": "buffer_one", "jitter": "2s", "catchup_window": "1m",
         "stop_grace": 5, "sync_budget": "20s", "sync_interval": 15, "timeout": "1h", "max_attempts": 3,
-        "max_state_mb": 100, "tenant": "acme", "host": "h1",
+        "max_state_mb": 100, "tenant": "acme", "host": "h1", "state_keep_last": 7, "state_keep_days": 0,
     }  # fmt: skip
     assert given.keys() <= set(PLATFORM_KEYS)
     spec = load(write(tmp_path, config=given)).spec
@@ -122,6 +122,7 @@ def test_the_settings_of_the_platform_are_read_and_not_held_against_the_schema(t
     )  # fmt: skip
     assert (spec.stop_grace_s, spec.sync_budget_s, spec.sync_interval_s, spec.timeout_s) == (5, 20, 15, 3600)
     assert (spec.max_attempts, spec.max_state_mb, spec.tenant, spec.host) == (3, 100, "acme", "h1")
+    assert (spec.state_keep_last, spec.state_keep_days) == (7, 0)
 
 
 def test_a_schema_may_describe_platform_keys_and_then_they_count(tmp_path: Path) -> None:
@@ -196,6 +197,8 @@ def test_problems_of_the_bot_file(
         ({"timeout": "soon"}, "timeout", "'soon' is no number of seconds"),
         ({"stop_grace": -1}, "stop_grace", "-1 is no number of seconds"),
         ({"max_attempts": 0}, "max_attempts", "0 is no number of attempts"),
+        ({"state_keep_last": 0}, "state_keep_last", "0 is no number of versions"),
+        ({"state_keep_days": "all"}, "state_keep_days", "'all' is no number of days"),
         ({"tenant": "a b"}, "tenant", "'a b' is no label"),
         ({"host": "a/b"}, "host", "'a/b' is no label"),
         ({"symbol": GONE}, "", "'symbol' is a required property"),

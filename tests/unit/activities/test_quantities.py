@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from activities.definition.quantities import attempts, cpu_cores, megabytes, seconds
+from activities.definition.quantities import attempts, cpu_cores, days, megabytes, seconds, versions
 from activities.errors import InvalidInput
 
 
@@ -37,6 +37,10 @@ from activities.errors import InvalidInput
         (attempts, 1, 1),
         (attempts, "3", 3),
         (attempts, 2.0, 2),
+        (versions, 1, 1),
+        (versions, "500", 500),
+        (days, 0, 0),
+        (days, 30, 30),
     ],
 )
 def test_read(read: Callable[[object], float], written: object, expected: float) -> None:
@@ -56,6 +60,8 @@ def test_read(read: Callable[[object], float], written: object, expected: float)
             for each in (-1, "", "-5s", "5 weeks", "1h30", True, None, "nan", 10**400, "9" * 99)
         ),
         *((attempts, each) for each in (0, -1, 1.5, "1.5", "", "three", True, None, 1001, "²")),
+        *((versions, each) for each in (0, -1, 1.5, "", "all", True, None, 10_001)),
+        *((days, each) for each in (-1, 1.5, "", "30d", True, None, 3661)),
     ],
 )
 def test_refused_with_what_was_written(read: Callable[[object], float], written: object) -> None:
