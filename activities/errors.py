@@ -21,11 +21,24 @@ class InvalidInput(DurabotError):
     http_status = 400
 
 
+class Forbidden(DurabotError):
+    """Whoever asks has not shown that it may."""
+
+    code = "forbidden"
+    http_status = 403
+
+
 class NotFound(DurabotError):
     """No such bot, run or object."""
 
     code = "not_found"
     http_status = 404
+
+
+class NoSuchVersion(NotFound):
+    """A generation that the bot's state never had, or has no more."""
+
+    code = "no_such_generation"
 
 
 class Conflict(DurabotError):

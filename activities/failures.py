@@ -13,6 +13,7 @@ from activities.errors import (
     Conflict,
     DurabotError,
     InvalidInput,
+    NoSuchVersion,
     NotFound,
     QueryFailed,
     QueryServerAway,
@@ -26,6 +27,7 @@ BY_CODE = {
     for kind in (
         InvalidInput,
         NotFound,
+        NoSuchVersion,
         Conflict,
         QueryFailed,
         QueryServerAway,

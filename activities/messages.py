@@ -30,12 +30,14 @@ WITHDRAWN = "stopped"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryCall:
-    """One ephemeral query. A result over 256 KiB goes to the query-results bucket as ``result_key``."""
+    """One ephemeral query. A result over 256 KiB goes to the query-results bucket as ``result_key``.
+    ``generation`` is that of the state that it sees, 0 for the newest."""
 
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     timeout_s: float = 30
     result_key: str = ""
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,8 @@ def container_spec(request: RunContainer, storage: StorageAccess, waiting: Activ
             "QUERY_RESULT_KEY": request.query.result_key,
             "DURABOT_QUERY_TIMEOUT": _number(request.query.timeout_s),
         }
+        if request.query.generation:
+            environment["DURABOT_STATE_GENERATION"] = str(request.query.generation)
     for name, value in environment.items():
         if not _is_variable(value):
             raise InvalidInput(f"bot {bot.bot_id}: {name} has a null byte or half a character in it")

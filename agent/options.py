@@ -31,6 +31,8 @@ class Options:
         self.stop_grace = _number(found("DURABOT_STOP_GRACE"), 10)
         self.sync_budget = _number(found("DURABOT_SYNC_BUDGET"), 30)
         self.sync_interval = _number(found("DURABOT_SYNC_INTERVAL"), 60)
+        # Of the state that a query is to see; 0 is the newest.
+        self.state_generation = int(_number(found("DURABOT_STATE_GENERATION"), 0))
         self.query_timeout = _number(found("DURABOT_QUERY_TIMEOUT"), 30)
         self.log_max_bytes = int(_number(found("DURABOT_LOG_MAX_BYTES"), LOG_MAX_BYTES))
 

@@ -107,7 +107,7 @@ def restore(environment: dict[str, str], told: Told, *, query: bool, claim: bool
         started = log.start()
         generation, epoch, unsaved = started.generation, started.epoch, started.unsaved
     elif query or not any(Path(contract.state_path).iterdir()):
-        generation = log.restore_only()
+        generation = log.restore_only(options.state_generation if query else 0)
     Path(contract.state_dir).mkdir(parents=True, exist_ok=True)
     durations["restore"] = time.monotonic() - begun
     storage.store.close()

@@ -21,6 +21,7 @@ from agent.object_store import ObjectStore
 from agent.statelog import legacy, local, restore, snapshot
 from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog, position
 from agent.statelog.packs import PackReader, PackWriter, chunks_of
+from agent.statelog.tree import Node
 from agent.statelog.trees import Trees
 
 # Belongs to no run, so no directory can be taken for its continuation.
@@ -133,8 +134,16 @@ class StateLog:
         except (StateTooLarge, StateUnreadable, SnapshotUnstable) as error:
             return claim.generation, str(error)
 
-    def restore_only(self) -> int:
-        """Bring the newest state into the directory without claiming it (queries); its generation, or 0."""
+    def restore_only(self, generation: int = 0) -> int:
+        """Bring the newest state, or a given version, into the directory without claiming it (queries); its
+        generation, or 0."""
+        if generation:
+            # Few queries ask for it.
+            from agent.statelog.versions import Versions
+
+            versions = Versions(self._store, self._bucket, self._bot_id)
+            self._restore(versions.nodes(versions.find(generation)))
+            return generation
         for _ in range(RACES):
             head = self._log.head()
             if self._written(head):
@@ -290,10 +299,12 @@ class StateLog:
     def _written(self, head: Entry | None) -> bool:
         """False when the state was replaced, and then collected, while it was read."""
         try:
-            nodes = self._trees.read(head.tree) if head else []
-            restore.write(self._state_dir, nodes, PackReader(self._store, self._bucket, self._bot_id))
+            self._restore(self._trees.read(head.tree) if head else [])
         except RestoreFailed:
             if self._log.head() == head:
                 raise
             return False
         return True
+
+    def _restore(self, nodes: list[Node]) -> None:
+        restore.write(self._state_dir, nodes, PackReader(self._store, self._bucket, self._bot_id))

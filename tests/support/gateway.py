@@ -31,8 +31,13 @@ class ControlledQueries:
     asked: list[tuple[str, str, dict[str, Any], float]] = field(default_factory=list)
     healthy: bool = True
 
-    async def query(self, bot_id: str, path: str, params: dict[str, Any], timeout_s: float) -> QueryResult:
+    generations: list[int] = field(default_factory=list)
+
+    async def query(
+        self, bot_id: str, path: str, params: dict[str, Any], timeout_s: float, generation: int = 0
+    ) -> QueryResult:
         self.asked.append((bot_id, path, params, timeout_s))
+        self.generations.append(generation)
         return await self.answer()
 
     async def health(self) -> dict[str, object]:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,6 +14,7 @@ import typer
 from activities.definition.invalid import InvalidDefinition
 from activities.errors import DurabotError
 from agent.errors import AgentError
+from worker.plain import plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -26,6 +27,8 @@ NEXT_STEPS = {
     "not_found": "`durabot list` shows all bots",
     "invalid_definition": "correct what is named and deploy again; `durabot init` makes one to compare with",
     "no_such_generation": "`durabot state log` with the bot's name shows all generations",
+    "not_pinned": "`durabot state log` with the bot's name shows what is pinned",
+    "catalogue_raced": "try again",
     "port_in_use": "set the variables that are named; if another stack is meant, name its --data-dir",
     "bad_code": "make a new zip with bot-config.yaml at its root; nothing was changed",
     "cannot_pack": "correct the directory and deploy again; nothing was changed",
@@ -34,17 +37,6 @@ NEXT_STEPS = {
     "conflict": "`durabot status` of the bot shows what it does now",
     "program_missing": "`durabot doctor` shows what is missing",
 }
-
-
-def plain(value: Any) -> Any:
-    """Of dataclasses, plain JSON."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(name): plain(item) for name, item in value.items()}
-    return value
 
 
 def emit(value: Any, as_json: bool, render: Callable[[], None]) -> None:

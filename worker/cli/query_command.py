@@ -28,13 +28,17 @@ def query(
     bot: Annotated[str, typer.Argument(help="Name of the bot.")],
     path: Annotated[str, typer.Argument(help="Path of the query, such as /status.")],
     params: Annotated[list[str] | None, typer.Argument(help="key=value, values JSON if they can.")] = None,
+    at: Annotated[
+        int | None, typer.Option(min=1, metavar="GENERATION", help="Of the state as it was then.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=300, help="Seconds.")] = 30,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Ask a bot, running or not.
 
-    A running realtime bot answers itself; of any other the query program runs once, on its saved state.
+    A running realtime bot answers itself; of any other the query program runs once, on its saved state. With
+    --at it runs on an older state, of any bot: `durabot state log` shows which there are.
 
     Example: durabot query my-bot /orders limit=10
     """
@@ -46,7 +50,7 @@ def query(
         from worker.control.queries import Queries
 
         queries = Queries(settings, client, RunningBots(make_backend(settings)))
-        return await queries.query(bot, path, given, timeout)
+        return await queries.query(bot, path, given, timeout, at or 0)
 
     result = with_client(data_dir, as_json, work)
     if result.status != "ok":

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.cli.data_dir import DataDir
-from worker.cli.output import Json, emit, plain
+from worker.cli.output import Json, emit
 from worker.cli.session import with_client
 from worker.cli.table import print_table
 from worker.cli.times import ago, instant
+from worker.plain import plain
 from worker.settings import Settings
 from workflows import messages
 

@@ -24,7 +24,7 @@ from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
 from worker.control.schedule_instants import next_instants
 from workflows import messages, policies
-from workflows.messages import BotStatus, Empty, Rollback
+from workflows.messages import BotStatus, Empty, ImportArchive, Rollback
 
 POLL_S = 0.1
 # So many actions a schedule keeps waiting; the server drops what is more.
@@ -86,6 +86,14 @@ class Lifecycle:
         with temporal_calls(bot_id):
             status = await self._directory.workflow(bot_id).execute_update(
                 messages.ROLLBACK, Rollback(generation=generation), result_type=BotStatus
+            )
+        return _told(status)
+
+    async def import_state(self, bot_id: str, key: str) -> Done:
+        """The archive ``key`` of the state bucket becomes the newest state, as with a rollback."""
+        with temporal_calls(bot_id):
+            status = await self._directory.workflow(bot_id).execute_update(
+                messages.IMPORT_STATE, ImportArchive(key=key), result_type=BotStatus
             )
         return _told(status)
 

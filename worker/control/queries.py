@@ -15,16 +15,26 @@ from temporalio.exceptions import TimeoutError as TemporalTimeout
 from temporalio.service import RPCError
 
 from activities.bot_spec import BotSpec
-from activities.errors import ControlPlaneUnavailable, InvalidInput, NotFound, QueryFailed, QueryTimeout
+from activities.errors import (
+    ControlPlaneUnavailable,
+    InvalidInput,
+    NoSuchVersion,
+    NotFound,
+    QueryFailed,
+    QueryTimeout,
+    StorageUnavailable,
+)
 from activities.failures import from_failure
 from activities.messages import QUERY_BOT, QueryCall, QueryResult, RealtimeQuery
 from activities.query_path import query_path
 from activities.query_results import QueryResults
 from activities.running_bot import RunningBots
+from agent.errors import AgentError
+from agent.statelog.versions import NoSuchGeneration, Versions
 from worker.control.calls import no_bot, temporal_calls
 from worker.control.directory import BotDirectory, ScheduledBot
 from worker.settings import Settings
-from worker.storage import storage_access
+from worker.storage import open_store, storage_access
 from workflows import attributes, ids
 from workflows.messages import BotStatus, QueryInput
 from workflows.query import QueryWorkflow
@@ -49,11 +59,19 @@ class Queries:
         # Where a bot was last reached through Temporal. Its host tells when that is no longer so.
         self._hosts: dict[str, str] = {}
 
-    async def query(self, bot_id: str, path: str, params: dict[str, Any], timeout_s: float) -> QueryResult:
-        """See the module's first line; NotFound for a bot that does not exist or takes no queries."""
+    async def query(
+        self, bot_id: str, path: str, params: dict[str, Any], timeout_s: float, generation: int = 0
+    ) -> QueryResult:
+        """See the module's first line; with a ``generation`` always of its state as it was then. NotFound for
+        a bot that does not exist or takes no queries, and for a generation that is not kept."""
         if not ids.is_bot_id(bot_id):
             raise no_bot(bot_id)
         asked = RealtimeQuery(bot_id=bot_id, path=query_path(path), params=params, timeout_s=timeout_s)
+        if generation:
+            found = await self._found(asked)
+            self._require_queries(found)
+            await asyncio.to_thread(self._require_version, bot_id, generation)
+            return await self._cold(found.spec, asked, generation)
         if (answer := await self._as_before(asked)) is not None:
             return answer
         try:
@@ -64,11 +82,28 @@ class Queries:
                 return answer
             raise
         if isinstance(found, BotStatus):
-            if not found.spec.query_entrypoint:
-                raise NotFound(f"bot {bot_id} takes no queries: its definition has no query entrypoint")
+            self._require_queries(found)
             if found.container and (answer := await self._running(found.host, asked)) is not None:
                 return answer
         return await self._cold(found.spec, asked)
+
+    def _require_queries(self, found: BotStatus | ScheduledBot) -> None:
+        """Of a scheduled bot the bot's own program answers, if there is no other."""
+        if isinstance(found, BotStatus) and not found.spec.query_entrypoint:
+            bot_id = found.spec.bot_id
+            raise NotFound(f"bot {bot_id} takes no queries: its definition has no query entrypoint")
+
+    def _require_version(self, bot_id: str, generation: int) -> None:
+        """Asked before a container is started for nothing."""
+        store = open_store(self._settings)
+        try:
+            Versions(store, self._settings.state_bucket, bot_id).find(generation)
+        except NoSuchGeneration as error:
+            raise NoSuchVersion(str(error)) from error
+        except AgentError as error:
+            raise StorageUnavailable(f"bot {bot_id}: generation {generation}: {error}") from error
+        finally:
+            store.close()
 
     async def health(self) -> dict[str, object]:
         """Whether Temporal answers; the gateway itself does, or nobody would read this."""
@@ -142,10 +177,10 @@ class Queries:
         self._hosts[asked.bot_id] = host
         return await self._results.take(result)
 
-    async def _cold(self, spec: BotSpec, asked: RealtimeQuery) -> QueryResult:
+    async def _cold(self, spec: BotSpec, asked: RealtimeQuery, generation: int = 0) -> QueryResult:
         if len(json.dumps(asked.params)) > LARGEST_COLD_PARAMS:
             raise InvalidInput(
-                f"bot {spec.bot_id} does not run, and a query of its saved state takes at most "
+                f"bot {spec.bot_id}: a query of a saved state takes at most "
                 f"{LARGEST_COLD_PARAMS} bytes of parameters"
             )
         request_id = uuid4().hex
@@ -158,6 +193,7 @@ class Queries:
             params=asked.params,
             timeout_s=asked.timeout_s,
             result_key=f"{spec.bot_id}/{request_id}.json",
+            generation=generation,
         )
         try:
             async with asyncio.timeout(asked.timeout_s + COLD_MARGIN_S):
@@ -168,7 +204,8 @@ class Queries:
                         id=ids.query_workflow_id(spec.bot_id, request_id),
                         task_queue=self._settings.task_queue,
                         search_attributes=TypedSearchAttributes(found),
-                        static_summary=f"query {asked.path} of {spec.bot_id}",
+                        static_summary=f"query {asked.path} of {spec.bot_id}"
+                        + (f" at generation {generation}" if generation else ""),
                     )
         except TimeoutError as error:
             raise QueryTimeout(f"bot {spec.bot_id} did not answer {asked.path} in time") from error

@@ -11,9 +11,10 @@ from worker.backend import make_backend
 from worker.control.queries import Queries
 from worker.gateway.app import build_app
 from worker.gateway.host_logs import HostLogs
+from worker.gateway.host_states import HostStates
 from worker.gateway.serve import serve
 from worker.process_end import run_to_end
-from worker.settings import Settings
+from worker.settings import LOOPBACK, Settings
 from worker.temporal import connect_patiently
 
 
@@ -29,8 +30,14 @@ async def run() -> None:
     backend = None if settings.query_mode == "temporal" else make_backend(settings)
     try:
         queries = Queries(settings, client, RunningBots(backend) if backend is not None else None)
-        logs = HostLogs(settings, client, backend)
-        await serve(build_app(queries, logs), settings.gateway_host, settings.gateway_port, stop)
+        app = build_app(
+            queries,
+            HostLogs(settings, client, backend),
+            HostStates(settings, client),
+            token=settings.gateway_token.get_secret_value(),
+            local=settings.gateway_host in LOOPBACK,
+        )
+        await serve(app, settings.gateway_host, settings.gateway_port, stop)
     finally:
         if backend is not None:
             await backend.close()

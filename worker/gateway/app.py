@@ -14,7 +14,9 @@ from activities.query_path import query_path
 from agent.errors import AgentError
 from worker.gateway.log_stream import BotLogs, stream_log
 from worker.gateway.query_service import QueryService
+from worker.gateway.state_api import Answered, StateService, add_state_routes
 from worker.gateway.wire import BadBody, envelope, parse_query
+from worker.plain import plain
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +32,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def build_app(
     queries: QueryService,
     bot_logs: BotLogs | None = None,
+    states: StateService | None = None,
     *,
+    token: str = "",
+    local: bool = True,
     max_body_bytes: int = MAX_BODY_BYTES,
     body_seconds: float = BODY_SECONDS,
     parallel: int = PARALLEL_QUERIES,
 ) -> web.Application:
-    """``parallel`` bounds the queries under way: more are answered 503 at once, which is kinder than late."""
+    """``parallel`` bounds the queries under way: more are answered 503 at once, which is kinder than late.
+    ``token`` and ``local`` are for what changes something, see ``add_state_routes``."""
     under_way = followers = 0
 
     async def query(request: web.Request) -> web.Response:
@@ -47,7 +53,9 @@ def build_app(
         try:
             asked = parse_query(await _body(request, body_seconds))
             path = query_path(asked.query_path)
-            result = await queries.query(asked.bot_id, path, asked.params or {}, asked.timeout_s)
+            result = await queries.query(
+                asked.bot_id, path, asked.params or {}, asked.timeout_s, asked.generation or 0
+            )
             if result.status != "ok":
                 return _answer(
                     504 if result.status == "timeout" else 500, began, result.error or "query failed"
@@ -87,7 +95,24 @@ def build_app(
     app.router.add_post("/query", query)
     app.router.add_get("/health", health)
     app.router.add_get("/v1/bots/{bot_id}/logs", logs)
+    if states is not None:
+        add_state_routes(
+            app, states, _answering, lambda request: _body(request, body_seconds), token=token, local=local
+        )
     return app
+
+
+def _answering(work: Answered) -> Handler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        began = time.monotonic_ns()
+        try:
+            return _fine(began, plain(await work(request)))
+        except BadBody as error:
+            return _answer(400, began, str(error))
+        except DurabotError as error:
+            return _answer(error.http_status, began, str(error))
+
+    return handler
 
 
 @web.middleware

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,7 @@ class QueryRequest(BaseModel):
     query_path: str = Field(min_length=1, max_length=2000)
     params: dict[str, Any] | None = None
     timeout_sec: int | None = Field(default=None, ge=1, le=LARGEST_TIMEOUT_S)
+    generation: int | None = Field(default=None, ge=1)
 
     @property
     def timeout_s(self) -> float:
@@ -33,8 +34,38 @@ class BadBody(ValueError):
     """The body cannot be used; the text names the field."""
 
 
+class GenerationRequest(BaseModel):
+    """Of a bot's state."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    generation: int = Field(ge=1)
+
+
+class PinRequest(GenerationRequest):
+    """``note`` is for people."""
+
+    note: str = Field(default="", max_length=1000)
+
+
+class CollectRequest(BaseModel):
+    """All is optional: the bot's description says what is kept."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    dry_run: bool = False
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
 def parse_query(body: bytes) -> QueryRequest:
     """``BadBody`` for anything that is not a query."""
+    return parse(QueryRequest, body)
+
+
+def parse(model: type[Body], body: bytes) -> Body:
+    """``BadBody`` for anything that is not such an object."""
     try:
         value = json.loads(body, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
@@ -44,7 +75,7 @@ def parse_query(body: bytes) -> QueryRequest:
     if not isinstance(value, dict):
         raise BadBody("the body is not a JSON object")
     try:
-        return QueryRequest.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
