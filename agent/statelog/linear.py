@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from agent.errors import ObjectMissing, PreconditionFailed
+from agent.errors import ObjectMissing, PreconditionFailed, StoreUnavailable
 from agent.object_store import ObjectStore
 
 SUFFIX = ".json"
@@ -42,6 +42,11 @@ class LinearLog:
         try:
             self._store.create(self._bucket, self.key(number), data)
         except PreconditionFailed:
+            return False
+        except StoreUnavailable:
+            # Refused because it is there, and deleted before it was read: then the one before is gone, too.
+            if self.holds(number - 1, nonce):
+                raise
             return False
         return self.holds(number - 1, nonce)
 

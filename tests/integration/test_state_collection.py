@@ -284,6 +284,27 @@ def test_an_entry_that_a_zombie_managed_to_write_counts_for_nobody(
     assert sorted(log.generations()) == [11, 12]
 
 
+class Hastens(ObjectStore):
+    """Whose entry is refused, and collected before it can be looked at why."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def get(self, bucket: str, key: str) -> bytes:
+        self.meanwhile()
+        return super().get(bucket, key)
+
+
+def test_an_entry_that_was_refused_and_is_gone_when_looked_at_was_somebody_elses(
+    s3_server: S3Server, store: ObjectStore, bot_id: str, ten: StateLog
+) -> None:
+    after = Position(4, EntryLog(store, BUCKET, bot_id).read(4).nonce)
+    fields = {"kind": "commit", "epoch": "e", "tree": "", "size": 0, "run_id": "zombie"}
+    with closing(Hastens(s3_server.endpoint, ACCESS_KEY, SECRET_KEY)) as hastening:
+        hastening.meanwhile = lambda: collected(store, bot_id)
+        log = EntryLog(hastening, BUCKET, bot_id)
+        assert log.append(after=after, **fields) is None  # type: ignore[arg-type]  # a table of them
+
+
 def test_a_first_entry_cannot_be_written_again(store: ObjectStore, bot_id: str, ten: StateLog) -> None:
     collected(store, bot_id)
     log = EntryLog(store, BUCKET, bot_id)
