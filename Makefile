@@ -56,8 +56,10 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+# All tests, shared by several processes: most of a test is waiting.
+JOBS ?= 2
 test: $(STAMP) lint
-	$(VENV)/bin/pytest -q
+	$(VENV)/bin/pytest -q -n $(JOBS) --dist loadfile
 
 # All measurements, or one: `make bench B=cold_query BACKEND=docker`. Their names are in bench/README.md.
 bench: $(STAMP)

@@ -15,6 +15,9 @@ from tests.support.stack import Stack
 from tests.support.temporal_server import TemporalServer
 from worker.process_end import run_to_end
 
+# Here, for the process that prints may not look into the directories of the tests itself.
+pytest_plugins = ["tests.conformance.summary"]
+
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
@@ -73,7 +76,10 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends the process as ``worker/process_end.py`` does, for the same reason: all has been told by now, and
-    a crash of the interpreter's shutdown would hide the result."""
+    a crash of the interpreter's shutdown would hide the result. One of several that share the tests has told
+    its results to another, which ends it."""
+    if hasattr(config, "workerinput"):
+        return
     run_to_end(lambda: sys.exit(_status[0]))

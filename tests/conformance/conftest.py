@@ -1,8 +1,7 @@
-"""Makes a test of each cell, and prints the matrix at the end."""
+"""Makes a test of each cell, and notes what became of it for the matrix that is printed at the end."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +11,12 @@ import pytest
 from activities.backends.process.backend import ProcessBackend
 from activities.backends.process.sandbox import find_sandbox
 from agent.zipapp_build import build
-from tests.conformance import page
+from tests.conformance import summary
 from tests.conformance.behaviours.registry import BEHAVIOURS
-from tests.conformance.bot_programs import PROGRAMS
-from tests.conformance.cells import BACKENDS, TITLES, Key, applicable, not_applicable, through_durabot
+from tests.conformance.cells import Key, applicable, through_durabot
 from tests.conformance.experiments import Experiments
 from tests.conformance.laboratory import Laboratory
-from tests.conformance.matrix import Matrix, Outcome
+from tests.conformance.matrix import Outcome
 from tests.support import docker_engine
 from tests.support.s3_server import S3Server
 from tests.support.stack import Stack
@@ -26,7 +24,6 @@ from tests.support.toolchains import runtimes_in_path
 
 PYTHON = str(Path(sys.executable).resolve())
 HERE = Path(__file__).parent
-OUTCOMES: dict[Key, Outcome] = {}
 Opened = Callable[[str], Experiments]
 
 
@@ -109,34 +106,14 @@ def key_of(item: pytest.Item) -> Key | None:
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Notes what became of a cell."""
+    """Notes in the test's report what became of a cell."""
     if key := key_of(item):
         if call.excinfo is None:
-            if call.when == "call":
-                OUTCOMES[key] = Outcome(word="ok")
+            if call.when != "call":
+                return
+            outcome = Outcome(word="ok")
         elif call.excinfo.errisinstance(pytest.skip.Exception):
-            OUTCOMES[key] = Outcome(word="not run", reason=str(call.excinfo.value))
+            outcome = Outcome(word="not run", reason=str(call.excinfo.value))
         else:
-            OUTCOMES[key] = Outcome(word="FAIL", reason=call.excinfo.exconly().splitlines()[0][:200])
-
-
-def matrix() -> Matrix:
-    """As far as is known by now."""
-    return Matrix(
-        behaviours=TITLES,
-        languages={runtime: program.language for runtime, program in PROGRAMS.items()},
-        backends=BACKENDS,
-        outcomes={key: Outcome(word="n/a", reason=reason) for key, reason in not_applicable().items()}
-        | OUTCOMES,
-    )
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The matrix, whenever a cell of it was asked for."""
-    if not OUTCOMES:
-        return
-    terminalreporter.section("conformance: language x behaviour, process / docker")
-    for line in matrix().text():
-        terminalreporter.write_line(line)
-    if os.environ.get("DURABOT_RENEW_CONFORMANCE"):
-        terminalreporter.write_line(page.renew(matrix()))
+            outcome = Outcome(word="FAIL", reason=call.excinfo.exconly().splitlines()[0][:200])
+        summary.note(item, key, outcome)
