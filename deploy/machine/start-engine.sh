@@ -17,6 +17,17 @@ forget_another() {
     if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$2" ]; then rm -f "$1"; fi
 }
 
+# Each container takes two places in the kernel's table of neighbours, which is one for all networks and has 1,024
+# by default: from about 500 bots on, connections fail at random with "No route to host".
+more_neighbours() {
+    local name wanted file
+    for name in gc_thresh1:4096 gc_thresh2:16384 gc_thresh3:32768; do
+        file=/proc/sys/net/ipv4/neigh/default/${name%%:*} wanted=${name##*:}
+        [ ! -w "$file" ] || [ "$(cat "$file")" -ge "$wanted" ] || echo "$wanted" >"$file" || true
+    done
+}
+
+more_neighbours
 if answers; then told; exit 0; fi
 [ -z "${DOCKER_HOST:-}" ] || fail "no engine answers at DOCKER_HOST=$DOCKER_HOST: start it, or unset DOCKER_HOST to have one here"
 [ "$(id -u)" = 0 ] || fail "an engine needs root: run this as root, or start your Docker"

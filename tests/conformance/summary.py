@@ -1,4 +1,4 @@
-"""A plugin of pytest: gathers what became of each cell, from all processes of a run, and prints the matrix."""
+"""A plugin of pytest: what became of each cell, gathered from all processes of a run, as the matrix."""
 
 from __future__ import annotations
 

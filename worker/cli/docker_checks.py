@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from activities.errors import DurabotError
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from activities.backends.docker.backend import DockerBackend
 
 IMAGE_FIX = "make image, or set DURABOT_DOCKER_IMAGE"
+NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+# A container's own entry for its gateway, and the host's for the container.
+PLACES_OF_A_BOT = 2
+MANY_BOTS = 2000
 
 
 def docker_checks(settings: Settings) -> list[Check]:
@@ -42,7 +47,24 @@ def docker_checks(settings: Settings) -> list[Check]:
         checks.append(Check(name="image's agent", result="warn", found=problem, fix=fix))
     else:
         checks.append(Check(name="image's agent", result="ok", found="that of this worker"))
-    return [*checks, *_probed(settings, backend)]
+    return [*checks, *_neighbours(), *_probed(settings, backend)]
+
+
+def _neighbours() -> list[Check]:
+    """Beyond them connections fail at random, which no log of ours explains."""
+    try:
+        places = int(NEIGHBOURS.read_text())
+    except (OSError, ValueError):
+        # Another system, or another network namespace, where this cannot be seen.
+        return []
+    bots = places // PLACES_OF_A_BOT
+    found = f"the kernel's table of neighbours has room for about {bots} bots"
+    if bots >= MANY_BOTS:
+        return [Check(name="neighbours", result="ok", found=found)]
+    fix = (
+        "for more: sysctl -w net.ipv4.neigh.default.gc_thresh2=16384 net.ipv4.neigh.default.gc_thresh3=32768"
+    )
+    return [Check(name="neighbours", result="warn", found=found, fix=fix)]
 
 
 def _probed(settings: Settings, backend: DockerBackend) -> list[Check]:
