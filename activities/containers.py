@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from temporalio import activity
 
@@ -10,6 +11,8 @@ from activities.exit_report import exit_report
 from activities.failures import typed_failures
 from activities.messages import LOST, RUN_CONTAINER, STOP_CONTAINER, ExitReport, RunContainer, StopContainer
 from activities.ports import ContainerBackend, ContainerSpec, ContainerState
+from activities.sealing.key_ring import KeyRing
+from activities.sealing.sealed_config import opened
 from activities.specs import ActivityRef, StorageAccess, container_spec
 
 # Well under the heartbeat timeout of a stop, which is in workflows/policies.py.
@@ -20,9 +23,10 @@ STARTED = "started"
 class Containers:
     """The fleet watcher completes ``run_container`` when the container ended, maybe from another process."""
 
-    def __init__(self, backend: ContainerBackend, storage: StorageAccess) -> None:
+    def __init__(self, backend: ContainerBackend, storage: StorageAccess, keys: KeyRing) -> None:
         self._backend = backend
         self._storage = storage
+        self._keys = keys
 
     @activity.defn(name=RUN_CONTAINER)
     async def run_container(self, request: RunContainer) -> ExitReport:
@@ -45,11 +49,16 @@ class Containers:
                     workflow_run_id=info.workflow_run_id or "",
                     activity_id=info.activity_id,
                 )
-                state = await self._start(container_spec(request, self._storage, waiting))
+                state = await self._start(container_spec(self._opened(request), self._storage, waiting))
             activity.heartbeat(STARTED)
             if state.phase == "exited":
                 return exit_report(state)
         activity.raise_complete_async()
+
+    def _opened(self, request: RunContainer) -> RunContainer:
+        """Secret values of the configuration are open from here on, and for the bot alone."""
+        bot = request.spec
+        return replace(request, spec=replace(bot, config=opened(bot.config, self._keys, bot.bot_id)))
 
     async def _start(self, spec: ContainerSpec) -> ContainerState:
         """To its end, also when the worker stops meanwhile: it stops its containers after its activities, and

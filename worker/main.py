@@ -30,6 +30,7 @@ from agent.errors import StoreUnavailable
 from worker.backend import keep_store_reachable, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.control.retention import BotRetentionsInTemporal, ensure_schedule
+from worker.payload_codec import payload_codec
 from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.storage import storage_access
@@ -103,7 +104,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
     """None when it was to stop before a Temporal server had answered."""
     address, namespace = settings.temporal_address_in_use, settings.temporal_namespace
-    connecting = asyncio.create_task(connect_patiently(address, namespace))
+    connecting = asyncio.create_task(connect_patiently(address, namespace, payload_codec(settings)))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -142,7 +143,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     placement = HostPlacement(client)
     state = StateActivities(storage, settings.state_bucket)
     retention = RetentionActivities(storage, settings.state_bucket, BotRetentionsInTemporal(client))
-    containers = Containers(backend, storage)
+    containers = Containers(backend, storage, settings.key_ring())
     results = QueryResults(storage, settings.query_results_bucket)
     queries = RealtimeQueries(RunningBots(backend), results)
     pulse = HostPulse(client, backend.isolation(), version())

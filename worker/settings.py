@@ -10,8 +10,11 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.sealing.key_ring import KeyRing, key_ring
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CREDENTIALS_FILE = "s3-credentials.json"
+SECRET_KEYS_FILE = "secret-keys"
 
 
 class Settings(BaseSettings):
@@ -43,6 +46,16 @@ class Settings(BaseSettings):
     state_bucket: str = "bot-state"
     logs_bucket: str = "bot-logs"
     query_results_bucket: str = "query-results"
+
+    secret_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="keys as id:base64,id:base64 that keep secret values of configurations; the first seals, "
+        "each opens; empty means those that `up` made in the data directory",
+    )
+    encrypt_payloads: bool = Field(
+        default=False,
+        description="all that Temporal keeps is encrypted with these keys: its Web UI then shows no input",
+    )
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 9477
@@ -131,6 +144,16 @@ class Settings(BaseSettings):
             return "", ""
         return found["access_key"], found["secret_key"]
 
+    def key_ring(self) -> KeyRing:
+        """The configured keys, else those of the data directory; an empty one where there are neither."""
+        text = self.secret_keys.get_secret_value()
+        if not text:
+            try:
+                text = (self.data / SECRET_KEYS_FILE).read_text()
+            except OSError:
+                return KeyRing({})
+        return key_ring(text.replace("\n", ","))
+
     def environment(self) -> dict[str, str]:
         """These settings for a child process, so that it sees what its parent saw."""
         values = self.model_dump(mode="json", exclude={"s3_secret_key", "gateway_token"})
@@ -139,6 +162,12 @@ class Settings(BaseSettings):
             found["DURABOT_S3_SECRET_KEY"] = secret
         if token := self.gateway_token.get_secret_value():
             found["DURABOT_GATEWAY_TOKEN"] = token
+        values = self.model_dump(mode="json", exclude={"s3_secret_key", "secret_keys"})
+        found = {f"DURABOT_{name.upper()}": _plain(value) for name, value in values.items()}
+        if secret := self.s3_secret_key.get_secret_value():
+            found["DURABOT_S3_SECRET_KEY"] = secret
+        if keys := self.secret_keys.get_secret_value():
+            found["DURABOT_SECRET_KEYS"] = keys
         return found
 
 

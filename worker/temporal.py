@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import replace
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import ControlPlaneUnavailable
@@ -22,10 +24,11 @@ RETRY_S = 0.2
 LARGEST_RETRY_S = 5.0
 
 
-async def connect(address: str, namespace: str) -> Client:
+async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
     """One try, for commands of a person; the error says where nobody answered."""
+    converter = replace(DATA_CONVERTER, payload_codec=codec)
     try:
-        return await Client.connect(address, namespace=namespace, data_converter=DATA_CONVERTER)
+        return await Client.connect(address, namespace=namespace, data_converter=converter)
     except RuntimeError as error:
         cause = await _refusal(address) or str(error)
         raise ControlPlaneUnavailable(f"no Temporal server answers at {address}: {cause}") from error
@@ -47,12 +50,12 @@ async def _refusal(address: str) -> str:
     return ""
 
 
-async def connect_patiently(address: str, namespace: str) -> Client:
+async def connect_patiently(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
     """For daemons: waits for as long as it takes, and says so once."""
     pause, told = RETRY_S, False
     while True:
         try:
-            return await connect(address, namespace)
+            return await connect(address, namespace, codec)
         except ControlPlaneUnavailable as error:
             if not told:
                 log.warning("%s; trying again until it does", error)

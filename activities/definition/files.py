@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def schema_problems(schema_file: Path, config_file: Path, config: dict[str, Any]) -> list[Problem]:
-    """Draft-07, without ever fetching a remote reference."""
+def schema_problems(
+    schema_file: Path,
+    config_file: Path,
+    config: dict[str, Any],
+    secrets: Collection[tuple[str | int, ...]] = (),
+) -> list[Problem]:
+    """Draft-07, without ever fetching a remote reference. Of values at ``secrets`` no problem tells more than
+    which rule they break."""
     schema = read_json(schema_file)
     try:
         Draft7Validator.check_schema(schema)
@@ -79,8 +86,12 @@ def schema_problems(schema_file: Path, config_file: Path, config: dict[str, Any]
     problems = []
     for each in broken:
         cause = best_match([each]) or each
-        field = ".".join(str(part) for part in cause.absolute_path)
-        problems.append(Problem(file=config_file.name, field=field, reason=_one_line(cause.message)))
+        place = tuple(cause.absolute_path)
+        reason = _one_line(cause.message)
+        # A message shows the value that it is about, and so does one about whatever the value is in.
+        if any(path[: len(place)] == place[: len(path)] for path in secrets):
+            reason = f"breaks the schema's rule {cause.validator!r}; the value is secret"
+        problems.append(Problem(file=config_file.name, field=".".join(map(str, place)), reason=reason))
     return problems
 
 

@@ -19,6 +19,7 @@ from activities.definition.files import read_json, read_yaml, schema_problems
 from activities.definition.invalid import InvalidDefinition, Problem
 from activities.definition.python_source import missing_main, syntax_problem
 from activities.definition.quantities import attempts, cpu_cores, days, megabytes, seconds, versions
+from activities.definition.secret_fields import secret_paths
 from activities.errors import InvalidInput
 
 BOT_FILE = "bot-config.yaml"
@@ -61,6 +62,7 @@ PLATFORM_KEYS = (
     "host",
     "runtime_image",
 )
+Secrets = tuple[tuple[str | int, ...], ...]
 # Bots get their configuration as an environment variable, which the kernel bounds.
 LARGEST_CONFIG_BYTES = 120_000
 
@@ -68,13 +70,14 @@ LARGEST_CONFIG_BYTES = 120_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """``spec`` lacks the code, which is packed and stored later. ``entry_files`` are the files that the
-    entrypoints name, by field."""
+    entrypoints name, by field. ``secrets`` is where the configuration has values that its schema marks."""
 
     directory: Path
     spec: BotSpec
     enabled: bool
     entry_files: dict[str, str]
     warnings: tuple[str, ...]
+    secrets: tuple[tuple[str | int, ...], ...] = ()
 
 
 class _Reader:
@@ -136,7 +139,8 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
         if not IMAGE.fullmatch(image):
             config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
         spec = replace(spec, image=image)
-    problems = [*bot.problems, *config.problems, *_schema(bot, directory, config_path, config.values)]
+    secrets, of_schema = _schema(bot, directory, config_path, config.values)
+    problems = [*bot.problems, *config.problems, *of_schema]
     if runtime == "python3.11":
         problems += [
             Problem(file=name, field="", reason=reason)
@@ -157,6 +161,7 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
         enabled=config.values.get("enabled", True) is not False,
         entry_files=entry_files,
         warnings=tuple(warnings),
+        secrets=secrets,
     )
 
 
@@ -289,18 +294,22 @@ def _spec(
     )
 
 
-def _schema(bot: _Reader, directory: Path, config_path: Path, config: dict[str, Any]) -> list[Problem]:
+def _schema(
+    bot: _Reader, directory: Path, config_path: Path, config: dict[str, Any]
+) -> tuple[Secrets, list[Problem]]:
+    """Where the configuration has secrets, and what is wrong with it."""
     found = bot.values.get("schema")
     name = found.get("bot") if isinstance(found, dict) else None
     if name is None:
         if not (directory / SCHEMA_FILE).exists():
-            return []
+            return (), []
         name = SCHEMA_FILE
     if not isinstance(name, str) or not name.isprintable() or not _is_inside(directory, name):
-        return [Problem(file=BOT_FILE, field="schema.bot", reason="is no file of the bot's directory")]
+        reason = "is no file of the bot's directory"
+        return (), [Problem(file=BOT_FILE, field="schema.bot", reason=reason)]
     schema, problems = _read(read_json, directory / name)
     if problems:
-        return problems
+        return (), problems
     described = schema.get("properties")
     described = described if isinstance(described, dict) else {}
     own = {key: value for key, value in config.items() if key not in PLATFORM_KEYS or key in described}
@@ -308,6 +317,7 @@ def _schema(bot: _Reader, directory: Path, config_path: Path, config: dict[str, 
     if isinstance(required, list):
         own |= {key: config[key] for key in required if isinstance(key, str) and key in config}
     try:
-        return schema_problems(directory / name, config_path, own)
+        secrets = tuple(secret_paths(schema, config))
+        return secrets, schema_problems(directory / name, config_path, own, secrets)
     except InvalidDefinition as error:
-        return error.problems
+        return (), error.problems

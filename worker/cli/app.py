@@ -28,6 +28,7 @@ COMMANDS = (
     "query",
     "schedule",
     "state",
+    "secret",
     "delete",
     "version",
 )

@@ -30,10 +30,13 @@ def with_client(
     """Runs to the end, or exits with the error told."""
 
     async def connected() -> Result:
+        from worker.payload_codec import payload_codec
         from worker.temporal import connect
 
         settings = settings_for(data_dir)
-        client = await connect(settings.temporal_address_in_use, settings.temporal_namespace)
+        client = await connect(
+            settings.temporal_address_in_use, settings.temporal_namespace, payload_codec(settings)
+        )
         return await work(settings, client)
 
     with errors_told(as_json):

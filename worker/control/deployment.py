@@ -23,6 +23,7 @@ from activities.bot_spec import REALTIME, BotSpec
 from activities.definition.load import Definition
 from activities.errors import Conflict, NotFound
 from activities.packaging.archive import Archive, pack
+from activities.sealing.sealed_config import refuse_without_keys, sealed
 from worker.control.calls import temporal_calls
 from worker.control.dependencies import Dependencies
 from worker.control.directory import BotDirectory
@@ -72,6 +73,9 @@ class Deployment:
             self._told(f"warning: {warning}")
         if not spec.host and self._settings.temporal_embedded:
             spec = replace(spec, host=self._settings.host_name, backend=self._settings.backend)
+        ring = self._settings.key_ring()
+        refuse_without_keys(ring, definition.secrets)
+        spec = replace(spec, config=sealed(spec.config, definition.secrets, ring, spec.bot_id))
         before = await self._kind(spec.bot_id)
         if before not in ("", spec.bot_type):
             raise Conflict(

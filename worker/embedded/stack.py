@@ -10,6 +10,7 @@ from pathlib import Path
 
 from worker.embedded.run_file import RunFile
 from worker.embedded.s3_server import s3_server
+from worker.embedded.secret_keys import make_secret_keys
 from worker.embedded.service import Service
 from worker.embedded.temporal_server import temporal_server
 from worker.settings import Settings
@@ -32,6 +33,7 @@ def logs_directory(settings: Settings) -> Path:
 
 def stages(settings: Settings) -> list[list[Service]]:
     """Servers first, then what needs them. Existing servers of the settings are not started."""
+    make_secret_keys(settings)
     servers = []
     if settings.temporal_embedded:
         servers.append(temporal_server(settings))

@@ -13,6 +13,7 @@ from worker.gateway.app import build_app
 from worker.gateway.host_logs import HostLogs
 from worker.gateway.host_states import HostStates
 from worker.gateway.serve import serve
+from worker.payload_codec import payload_codec
 from worker.process_end import run_to_end
 from worker.settings import LOOPBACK, Settings
 from worker.temporal import connect_patiently
@@ -25,7 +26,9 @@ async def run() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    client = await connect_patiently(settings.temporal_address_in_use, settings.temporal_namespace)
+    client = await connect_patiently(
+        settings.temporal_address_in_use, settings.temporal_namespace, payload_codec(settings)
+    )
     # One that leaves all to Temporal needs no way to bots: it may run where there is none.
     backend = None if settings.query_mode == "temporal" else make_backend(settings)
     try:
