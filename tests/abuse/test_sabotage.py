@@ -23,8 +23,14 @@ PIPES = """
         names = ("report.json", "status.json", "done", "logs/bot.log.index")
         for name in [*names, *(name + ".new" for name in names)]:
             path = place / name
-            path.unlink(missing_ok=True)
-            os.mkfifo(path)
+            while True:
+                path.unlink(missing_ok=True)
+                try:
+                    os.mkfifo(path)
+                    break
+                except FileExistsError:
+                    # The agent was faster.
+                    pass
         print("pipes are laid", flush=True)
 """
 
