@@ -110,6 +110,14 @@ def test_a_query_at_a_generation(stack: Stack, runs: list[int]) -> None:
     assert (status, "no generation 999" in text) == (404, True)
 
 
+def test_a_query_at_a_generation_in_a_container(docker_stack: Stack, tmp_path: Path) -> None:
+    bot = write_bot(tmp_path, "vs-docker", RUN, kind="scheduled", schedule=NEVER, query=QUERY)
+    docker_stack.run("deploy", str(bot))
+    runs = [docker_stack.json("run", "vs-docker", "--wait")["report"]["generation_after"] for _ in range(2)]
+    assert docker_stack.json("query", "vs-docker", "/count", "--at", str(runs[0]))["count"] == 1
+    assert docker_stack.json("query", "vs-docker", "/count")["count"] == 2
+
+
 def test_pins_and_collection(stack: Stack, runs: list[int], tmp_path: Path) -> None:
     pinned = stack.json("state", "pin", "vs-runs", str(runs[0]), "--note", "the first")
     assert pinned["entry"]["pin"] == "the first"
