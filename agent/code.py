@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import errno
-import lzma
+import io
 import os
-import posixpath
-import stat
 import struct
 import zipfile
 import zlib
 from pathlib import Path
 
-from agent.errors import AgentError
+from agent.code_entries import DIRECTORY, LINK, MAX_ENTRIES, BadCode, Entry, checked, refuse_bomb
 from agent.statelog.snapshot import stays_inside
 
-MAX_ENTRIES = 100_000
-MAX_PATH = 2048
-MAX_NAME = 255
-MAX_BYTES = 4 * 1024**3
-# Text compresses a hundredfold at most in practice; small archives may, so the ratio counts from 64 MiB on.
-MAX_RATIO = 200
-RATIO_FROM_BYTES = 64 * 1024**2
+# Python reads a zip's list of entries as a whole, and makes objects of it, before anybody can count them.
+MAX_LIST_BYTES = MAX_ENTRIES * 160
+MAX_LINK_BYTES = 4096
 
 UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
     struct.error,
     EOFError,
     NotImplementedError,
@@ -36,70 +29,57 @@ UNREADABLE = (
 )
 
 
-class BadCode(AgentError):
-    """The archive cannot be used; the bot cannot start until another is deployed."""
-
-    code = "bad_code"
-
-
 def extract(archive: Path, root: Path) -> None:
     """Unpack into ``root``. On failure a part may be there: the caller must not run it.
 
     Sizes are counted while unpacking, because an archive's own numbers may lie. Executable bits are kept.
     """
+    packed = archive.stat().st_size
     try:
-        with zipfile.ZipFile(archive) as source:
-            members = source.infolist()
-            if len(members) > MAX_ENTRIES:
-                raise BadCode(f"code archive has {len(members)} entries, over the limit of {MAX_ENTRIES}")
-            _unpack(source, members, root, archive.stat().st_size)
+        with _Bounded(io.FileIO(archive)) as file, zipfile.ZipFile(file) as source:
+            _unpack(source, checked(source.infolist(), packed, source.start_dir), root, packed)
+    except RecursionError as error:
+        raise BadCode("code archive: its links lead from one to another without an end") from error
     except UNREADABLE as error:
         raise BadCode(f"code archive cannot be read: {error}") from error
     except OSError as error:
-        # Decoders say so of data, and the kernel of offsets and names, that no archive has.
+        # The kernel says so of offsets and names that no archive has.
         if error.errno not in (None, errno.EINVAL, errno.ENAMETOOLONG):
             raise
         raise BadCode(f"code archive cannot be read: {error}") from error
 
 
-def _unpack(source: zipfile.ZipFile, members: list[zipfile.ZipInfo], root: Path, packed: int) -> None:
+class _Bounded(io.BufferedReader):
+    """Refuses to bring more into memory at once than any part of a good archive is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if (left if size is None or size < 0 else min(size, left)) > MAX_LIST_BYTES:
+            raise BadCode(f"code archive: its list of entries is larger than {MAX_LIST_BYTES} bytes")
+        return super().read(size)
+
+
+def _unpack(source: zipfile.ZipFile, entries: list[Entry], root: Path, packed: int) -> None:
     written = 0
-    seen: set[str] = set()
     links: list[tuple[str, str]] = []
-    for member in members:
-        name = safe_name(member.filename)
-        if name == ".":
-            continue
-        if len(name.encode(errors="replace")) > MAX_PATH or any(
-            len(part.encode(errors="replace")) > MAX_NAME for part in name.split("/")
-        ):
-            raise BadCode(f"code archive names a path that is too long: {name[:80]!r}...")
-        if name in seen:
-            raise BadCode(f"code archive has two entries named {name!r}")
-        kind = stat.S_IFMT(member.external_attr >> 16)
+    for entry in entries:
+        member, name = entry.member, entry.name
         path = root / name
-        if member.is_dir():
-            try:
-                path.mkdir(parents=True, exist_ok=True)
-            except (FileExistsError, NotADirectoryError) as error:
-                raise BadCode(f"code archive: {name!r} is in the way of another entry") from error
-            continue
-        seen.add(name)
-        if kind == stat.S_IFLNK:
-            target = source.read(member).decode(errors="replace") if member.file_size < 4096 else ""
+        if entry.kind == LINK:
+            target = source.read(member).decode(errors="replace") if member.file_size < MAX_LINK_BYTES else ""
             if not stays_inside(name, target):
                 raise BadCode(f"code archive: link {name!r} points outside the code")
             links.append((name, target))
             continue
-        if kind not in (0, stat.S_IFREG):
-            raise BadCode(f"code archive: {name!r} is neither file, directory nor link")
         try:
+            if entry.kind == DIRECTORY:
+                path.mkdir(parents=True, exist_ok=True)
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             with source.open(member) as data, path.open("xb") as file:
                 while block := data.read(1 << 20):
                     written += file.write(block)
-                    if written > MAX_BYTES or (written > RATIO_FROM_BYTES and written > packed * MAX_RATIO):
-                        raise BadCode(f"code archive unpacks to over {written} bytes from {packed}")
+                    refuse_bomb(written, packed)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise BadCode(f"code archive: {name!r} is in the way of another entry") from error
         path.chmod(0o755 if (member.external_attr >> 16) & 0o111 else 0o644)
@@ -121,11 +101,3 @@ def _unpack(source: zipfile.ZipFile, members: list[zipfile.ZipInfo], root: Path,
 def resolves_inside(path: Path, root: Path) -> bool:
     """Whether all links on the way end below ``root``, also if nothing is there."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
-
-
-def safe_name(raw: str) -> str:
-    """The path that an entry of this name becomes, relative to the code; ``BadCode`` if outside of it."""
-    name = posixpath.normpath(raw.replace("\\", "/"))
-    if name.startswith(("/", "../")) or name == ".." or "\0" in name or name[1:2] == ":":
-        raise BadCode(f"code archive names a path outside the code: {raw!r}")
-    return name

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from activities.errors import InvalidInput
-from agent.code import BadCode, safe_name
+from agent.code_entries import BadCode, refuse_bomb, safe_name, same_to_the_eye
 
 IGNORE_FILE = ".durabotignore"
 # What no bot needs and what may hold secrets of a workplace. vendor/ and node_modules/ are part of the code.
@@ -80,6 +80,7 @@ def pack(directories: list[Path], target: Path, needed: Mapping[str, str] | None
                 f"{field}: {name} is left out of the code by the rules of {IGNORE_FILE}, or because it is "
                 f"in a place that never belongs to a bot, such as .venv"
             )
+    _refuse_twins(found)
     total = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -89,9 +90,22 @@ def pack(directories: list[Path], target: Path, needed: Mapping[str, str] | None
             if total > LARGEST_BYTES:
                 raise CannotPack(f"{directories[0]} is larger than {LARGEST_BYTES} bytes, with {name}")
             _add(archive, name, path)
+    try:
+        # The very limit that the agent holds it against.
+        refuse_bomb(total, target.stat().st_size)
+    except BadCode as error:
+        raise CannotPack(f"{directories[0]}: {error}; data like this belongs into the bot's state") from error
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Archive(path=target, sha256=digest, size=target.stat().st_size, files=len(found))
+
+
+def _refuse_twins(names: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(same_to_the_eye(name), name)
+        if twin != name:
+            raise CannotPack(f"{twin!a} and {name!a} look the same: rename one of them")
 
 
 def _own_rules(directory: Path) -> list[str]:

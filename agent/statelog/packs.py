@@ -9,7 +9,7 @@ from dataclasses import replace
 from agent.errors import ObjectMissing, RestoreFailed
 from agent.object_store import ObjectStore
 from agent.statelog import names
-from agent.statelog.tree import Chunk, Node
+from agent.statelog.tree import LARGEST_CHUNK_BYTES, Chunk, Node
 
 CHUNK_BYTES = 256 * 1024
 # Bounds the memory of a commit; a larger commit becomes several packs.
@@ -86,10 +86,13 @@ class PackReader:
         """The chunk's plain bytes, verified, out of a part that begins at ``start``; ``RestoreFailed`` when
         they are damaged."""
         at = chunk.offset - start
+        unpacking = zlib.decompressobj()
         try:
-            plain = zlib.decompress(data[at : at + chunk.length])
+            plain = unpacking.decompress(data[at : at + chunk.length], LARGEST_CHUNK_BYTES)
         except zlib.error as error:
             raise RestoreFailed(f"state pack {chunk.pack} is damaged: {error}") from error
+        if not unpacking.eof:
+            raise RestoreFailed(f"state pack {chunk.pack} is damaged: a chunk is cut, or of no size of ours")
         if hashlib.sha256(plain).hexdigest() != chunk.sha256:
             raise RestoreFailed(f"state pack {chunk.pack} is damaged at {chunk.offset}")
         return plain

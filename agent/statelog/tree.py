@@ -9,6 +9,17 @@ from dataclasses import dataclass
 
 from agent.errors import RestoreFailed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# A list of files packs tenfold; what packs much better is none. Small ones may.
+MAX_RATIO = 100
+MIN_PLAIN_BYTES = 4 * 1024 * 1024
+# Sixteen times what this agent writes.
+LARGEST_CHUNK_BYTES = 4 * 1024 * 1024
+HEX = frozenset("0123456789abcdef")
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -44,17 +55,64 @@ def encode(nodes: list[Node]) -> bytes:
 
 
 def decode(data: bytes, expected_sha256: str) -> list[Node]:
-    """The nodes, parents before children; ``RestoreFailed`` for anything but the promised bytes."""
+    """The nodes, parents before children; ``RestoreFailed`` for anything but the promised bytes, and for a
+    list that no state gives: a path outside, or through something that is no directory of the list."""
     if hashlib.sha256(data).hexdigest() != expected_sha256:
         raise RestoreFailed(f"state tree {expected_sha256} is damaged: its content has another hash")
-    rows = json.loads(zlib.decompress(data))
-    nodes = []
-    for path, kind, mode, mtime_ns, size, target, *chunks in rows:
-        parts = path.split("/")
-        if path.startswith("/") or ".." in parts or "" in parts:
-            raise RestoreFailed(f"state tree {expected_sha256} names a path outside the state: {path!r}")
-        places = tuple(Chunk(*chunk) for chunk in chunks)
-        nodes.append(
-            Node(path=path, kind=kind, mode=mode, mtime_ns=mtime_ns, size=size, target=target, chunks=places)
-        )
+    try:
+        nodes = [_node(row) for row in json.loads(_inflated(data))]
+        _refuse_odd_places(nodes)
+    except (zlib.error, ValueError, TypeError, RecursionError) as error:
+        raise RestoreFailed(f"state tree {expected_sha256} is damaged: {error}") from error
     return nodes
+
+
+def _inflated(data: bytes) -> bytes:
+    limit = max(MIN_PLAIN_BYTES, len(data) * MAX_RATIO)
+    unpacking = zlib.decompressobj()
+    plain = unpacking.decompress(data, limit)
+    if not unpacking.eof:
+        raise ValueError("it is cut, or unpacks to far more than a list of files")
+    return plain
+
+
+def _node(row: list[Any]) -> Node:
+    path, kind, mode, mtime_ns, size, target, *chunks = row
+    if [type(value) for value in row[:6]] != [str, str, int, int, int, str]:
+        raise ValueError(f"a value of {str(path)[:80]!r} is of the wrong type")
+    places = tuple(Chunk(*chunk) for chunk in chunks)
+    if kind not in ("d", "f", "l") or not 0 <= mode <= 0o7777 or abs(mtime_ns) >= 2**63:
+        raise ValueError(f"{path[:80]!r} has a kind, mode or time that no file has")
+    if kind == "f" and not 0 <= size <= len(places) * LARGEST_CHUNK_BYTES:
+        raise ValueError(f"{path[:80]!r} cannot have {size} bytes")
+    for chunk in places:
+        if not (_is_hash(chunk.sha256) and _is_pack(chunk.pack)):
+            raise ValueError(f"a chunk of {path[:80]!r} has no hash")
+        if chunk.offset < 0 or not 0 < chunk.length <= LARGEST_CHUNK_BYTES:
+            raise ValueError(f"a chunk of {path[:80]!r} is at no place")
+    return Node(path=path, kind=kind, mode=mode, mtime_ns=mtime_ns, size=size, target=target, chunks=places)
+
+
+def _is_hash(text: object) -> bool:
+    """Part of an object's key, so nothing else may be."""
+    return isinstance(text, str) and len(text) == 64 and HEX.issuperset(text)
+
+
+def _is_pack(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    generation, mark, digest = text.rpartition("_")
+    return _is_hash(digest) and (not mark or (generation.isascii() and generation.isdigit()))
+
+
+def _refuse_odd_places(nodes: list[Node]) -> None:
+    directories, seen = {""}, set[str]()
+    for node in nodes:
+        parent, _, name = node.path.rpartition("/")
+        if parent not in directories or name in ("", ".", "..") or node.path.startswith("/"):
+            raise ValueError(f"{node.path[:80]!r} is a path outside the state, or in no directory of it")
+        if "\0" in node.path or "\0" in node.target or node.path in seen:
+            raise ValueError(f"{node.path[:80]!r} is there twice, or is no path")
+        seen.add(node.path)
+        if node.kind == "d":
+            directories.add(node.path)

@@ -1,0 +1,72 @@
+"""Headers of a tar archive, refused before anything is done with them that costs more than they are worth.
+
+Python's reader believes what a header says of its own size, and takes a damaged one for the archive's end.
+"""
+
+from __future__ import annotations
+
+import tarfile
+
+from agent.errors import RestoreFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gzip import GzipFile
+
+# Their content is read as a whole: a name and the target of a link, each as long as a path may be, and more.
+EXTENSIONS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+MAX_EXTENSION_BYTES = 16 * 1024
+# Writers fill an archive's last record with zeros.
+MAX_REST_BYTES = 1024 * 1024
+
+
+class TarHeader(tarfile.TarInfo):
+    """``RestoreFailed`` for a header that is damaged or claims what no writer of states means."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> TarHeader:
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            # Some writers forget the zeros that end an archive; anything else is not its end.
+            if not buf or (len(buf) == tarfile.BLOCKSIZE and not any(buf)):
+                raise
+            raise RestoreFailed(f"cannot be read: {error}") from error
+        if header.size < 0:
+            raise RestoreFailed(f"cannot be read: {header.name[:80]!r} has a negative size")
+        if header.type in EXTENSIONS and header.size > MAX_EXTENSION_BYTES:
+            raise RestoreFailed(f"cannot be read: a header of {header.size} bytes is none")
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise _sparse(header)
+        return header
+
+    # Of the extended headers, which are known to be of sparse files only when they have been read.
+
+    def _proc_gnusparse_00(self, header: tarfile.TarInfo, *_: object) -> None:
+        raise _sparse(header)
+
+    def _proc_gnusparse_01(self, header: tarfile.TarInfo, *_: object) -> None:
+        raise _sparse(header)
+
+    def _proc_gnusparse_10(self, header: tarfile.TarInfo, *_: object) -> None:
+        raise _sparse(header)
+
+
+def refuse_rest(plain: GzipFile) -> None:
+    """Read to the end, so that the stream's checksum is compared; ``RestoreFailed`` for more than filling."""
+    rest = 0
+    while block := plain.read(64 * 1024):
+        rest += len(block)
+        if rest > MAX_REST_BYTES:
+            raise RestoreFailed(f"cannot be read: over {MAX_REST_BYTES} bytes come after its end")
+
+
+def _sparse(header: tarfile.TarInfo) -> RestoreFailed:
+    """Nobody who saved a state wrote one, and their maps have no limit."""
+    return RestoreFailed(f"cannot be read: {header.name[:80]!r} is packed as a sparse file")
