@@ -9,13 +9,16 @@ from pathlib import Path
 from agent.statelog.entry import Position
 from agent.statelog.snapshot import Stat
 
+# More than can be asked for, one every few seconds, in the time for which a store accepts a signed request.
+CLAIMS = 1000
+
 
 @dataclass(slots=True, kw_only=True)
 class Local:
     """Kept beside the state, outside of it. Lost or damaged, the next start restores what was committed.
 
-    ``nonce`` is that of the entry ``generation``. ``claiming`` is an epoch that was asked for and may have
-    been granted: an answer can be lost.
+    ``nonce`` is that of the entry ``generation``. ``claiming`` are epochs that were asked for and
+    may have been granted, or be so later: an answer can be lost, and a request be late.
     """
 
     epoch: str
@@ -23,7 +26,7 @@ class Local:
     tree: str = ""
     size: int = 0
     stats: dict[str, Stat] = field(default_factory=dict)
-    claiming: str = ""
+    claiming: tuple[str, ...] = ()
     nonce: str = ""
 
     @property
@@ -33,7 +36,11 @@ class Local:
 
     def wrote(self, epoch: str) -> bool:
         """Whether an entry of this epoch is ours."""
-        return epoch == self.epoch or (bool(self.claiming) and epoch == self.claiming)
+        return epoch == self.epoch or epoch in self.claiming
+
+    def claims(self, epoch: str) -> None:
+        """It is about to be asked for."""
+        self.claiming = (*self.claiming, epoch)[-CLAIMS:]
 
     def save(self, path: Path) -> None:
         """Replace the file as a whole, so that a crash leaves the old or the new one."""
@@ -55,7 +62,8 @@ def load(path: Path) -> Local | None:
             tree=tree,
             size=size,
             stats=known,
-            claiming=claiming,
+            # Earlier versions remembered one.
+            claiming=tuple(claiming) if isinstance(claiming, list) else (claiming,) if claiming else (),
             # Caches of earlier versions have none.
             nonce=later[0] if later else "",
         )

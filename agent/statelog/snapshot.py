@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import posixpath
 import stat
@@ -18,6 +19,7 @@ from agent.statelog.tree import Node
 from agent.statelog.writeback import write_back
 
 READ_ATTEMPTS = 5
+LIST_ATTEMPTS = 3
 # A file touched this shortly before it was read may change again within one tick of its file system's
 # clock and look unchanged, so it is read again the next time.
 RACY_NS = 50_000_000
@@ -36,12 +38,26 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One file as it was at one instant: ``size`` bytes. ``at_rest`` tells that its status did not change."""
+    """One file as it was at one instant: ``size`` bytes. ``settled`` tells that its status vouches for it: it
+    did not change, and had not changed shortly before."""
 
     status: os.stat_result
     size: int
     digests: list[str]
-    at_rest: bool
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """When a directory's names changed last. ``names`` are kept where that was so shortly before that another
+    change may leave the same time."""
+
+    changed_at: int
+    names: list[str] | None
+
+
+# Unlike any that is there: it is looked at again, also where all has come back meanwhile.
+CHANGED = Listing(-1, None)
 
 
 def key_of(status: os.stat_result) -> Stat:
@@ -75,9 +91,15 @@ def _opened(
     try:
         return _take(root, previous, stats, packs, max_bytes, closed)
     finally:
-        for path, mode in reversed(closed):
-            with suppress(FileNotFoundError):
-                path.chmod(mode)
+        _close_again(closed)
+
+
+def _close_again(closed: list[tuple[Path, int]]) -> None:
+    while closed:
+        path, mode = closed.pop()
+        # Gone, or out of reach: then it is the bot's own doing.
+        with suppress(OSError):
+            path.chmod(mode)
 
 
 def _take(
@@ -90,7 +112,7 @@ def _take(
 ) -> tuple[Snapshot, bool]:
     """Also whether something was gone before it could be read. ``closed`` gets what is to be closed again."""
     vanished = False
-    found = list(_scan(root, closed))
+    found = _scan(root, closed)
     total = sum(status.st_size for _, status in found if stat.S_ISREG(status.st_mode))
     if total > max_bytes:
         raise StateTooLarge(
@@ -117,16 +139,16 @@ def _take(
             kept[path] = key_of(status)
             nodes.append(known if known.mode == mode else replace(known, mode=mode))
         else:
-            started = time.time_ns()
             try:
                 read = _read(root / path, packs)
             except (FileNotFoundError, NotADirectoryError):
                 vanished = True
                 continue
-            if read.at_rest and max(read.status.st_mtime_ns, read.status.st_ctime_ns) + RACY_NS < started:
+            if read.settled:
                 kept[path] = key_of(read.status)
             pending.append((len(nodes), read.digests))
-            mtime_ns = read.status.st_mtime_ns
+            # Of the instant that was read: it may have got another since it was listed.
+            mode, mtime_ns = stat.S_IMODE(read.status.st_mode), read.status.st_mtime_ns
             nodes.append(Node(path=path, kind="f", mode=mode, mtime_ns=mtime_ns, size=read.size))
     packs.flush()
     for index, digests in pending:
@@ -142,26 +164,49 @@ def stays_inside(path: str, target: str) -> bool:
     return end != ".." and not end.startswith("../")
 
 
-def _scan(root: Path, closed: list[tuple[Path, int]]) -> Iterator[tuple[str, os.stat_result]]:
-    """Every entry that can be kept, parents first; not recursive, for a tree may be deeper than our stack."""
+def _scan(root: Path, closed: list[tuple[Path, int]]) -> list[tuple[str, os.stat_result]]:
+    """Every entry that can be kept, parents first.
+
+    Directories are listed one after the other, and a file that moves meanwhile from one that comes later to
+    one that came before is in neither. So all are listed again if names changed, unless they always do.
+    """
+    for _ in range(LIST_ATTEMPTS):
+        _close_again(closed)
+        found, listed = _list_all(root, closed)
+        if all(_is_unchanged(root / path, listing) for path, listing in listed.items()):
+            break
+    return found
+
+
+def _list_all(
+    root: Path, closed: list[tuple[Path, int]]
+) -> tuple[list[tuple[str, os.stat_result]], dict[str, Listing]]:
+    """Not recursive, for a tree may be deeper than our stack."""
+    found: list[tuple[str, os.stat_result]] = []
+    listed: dict[str, Listing] = {}
     waiting = [""]
     while waiting:
         below = waiting.pop()
         try:
             with _readable(root / below, os.O_DIRECTORY) as descriptor:
-                entries = sorted(os.listdir(descriptor))  # noqa: PTH208 - pathlib knows no descriptors
-                found = [(name, _status(name, descriptor)) for name in entries]
+                changed_at = os.fstat(descriptor).st_mtime_ns
+                settled = changed_at + RACY_NS < time.time_ns()
+                names = sorted(os.listdir(descriptor))  # noqa: PTH208 - pathlib knows no descriptors
+                entries = [(name, _status(name, descriptor)) for name in names]
         except (FileNotFoundError, NotADirectoryError) as error:
             if not below:
                 # Must not pass for a state without files.
                 raise StateUnreadable(f"the state directory {root} is gone") from error
+            listed[below] = CHANGED
             continue
-        for name, status in found:
+        gone = any(status is None for _, status in entries)
+        listed[below] = CHANGED if gone else Listing(changed_at, None if settled else names)
+        for name, status in entries:
             path = f"{below}/{name}" if below else name
             if status is None:
                 continue
             if stat.S_ISDIR(status.st_mode):
-                yield path, status
+                found.append((path, status))
                 mode = stat.S_IMODE(status.st_mode)
                 if mode & 0o700 != 0o700:
                     # Where this fails, the reading will say so.
@@ -170,7 +215,21 @@ def _scan(root: Path, closed: list[tuple[Path, int]]) -> Iterator[tuple[str, os.
                         closed.append((root / path, mode))
                 waiting.append(path)
             elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                yield path, status
+                found.append((path, status))
+    return found, listed
+
+
+def _is_unchanged(path: Path, listing: Listing) -> bool:
+    """Whether no name came or went since; a directory that is gone has changed."""
+    try:
+        if path.lstat().st_mtime_ns != listing.changed_at:
+            return False
+        if listing.names is None:
+            return True
+        with _readable(path, os.O_DIRECTORY) as descriptor:
+            return sorted(os.listdir(descriptor)) == listing.names  # noqa: PTH208 - likewise
+    except OSError:
+        return False
 
 
 def _status(name: str, directory: int) -> os.stat_result | None:
@@ -178,6 +237,8 @@ def _status(name: str, directory: int) -> os.stat_result | None:
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise StateUnreadable(f"{name} in the state cannot be reached: {error.strerror}") from error
 
 
 @contextmanager
@@ -190,8 +251,8 @@ def _readable(path: Path, flags: int) -> Iterator[int]:
     try:
         descriptor = os.open(path, flags)
     except PermissionError:
-        mode = stat.S_IMODE(path.lstat().st_mode)
         try:
+            mode = stat.S_IMODE(path.lstat().st_mode)
             path.chmod(mode | (0o700 if flags & os.O_DIRECTORY else 0o400))
             try:
                 descriptor = os.open(path, flags)
@@ -208,37 +269,48 @@ def _readable(path: Path, flags: int) -> Iterator[int]:
 def _read(path: Path, packs: PackWriter) -> Reading:
     """A copy of one instant.
 
-    A file that only grows is never at rest: what two readings in a row found alike is such a copy,
-    too. Both must be of one length, which is the one of the first reading.
+    A file that grows all the time is never at rest, and one that was changed just now may change again
+    without a sign of it. Then what was read before is looked for at the beginning of what is read now: where
+    it still is, it was there in between, too, when the file had the size that was read.
     """
-    length, last = -1, [""]
+    seen_size, seen = 0, [""]
     for _ in range(READ_ATTEMPTS):
+        started = time.time_ns()
         try:
             with _readable(path, 0) as descriptor:
                 write_back(descriptor)
                 before = os.fstat(descriptor)
                 if not stat.S_ISREG(before.st_mode):
                     raise FileNotFoundError(path)
-                if length < 0 or before.st_size < length:
-                    length, last = before.st_size, [""]
-                digests = list(_digests(descriptor, length, packs))
+                digests, beginning = _digests(descriptor, before.st_size, packs, seen_size)
                 after = os.fstat(descriptor)
         except OSError as error:
             # A link took its place.
             if error.errno == errno.ELOOP:
                 raise FileNotFoundError(path) from error
             raise
-        if key_of(before) == key_of(after) and before.st_size == length:
-            return Reading(after, length, digests, True)
-        if digests == last and after.st_size >= length:
-            return Reading(before, length, digests, False)
-        # One that came to rest meanwhile is read as a whole.
-        length, last = (-1, [""]) if key_of(before) == key_of(after) else (length, digests)
+        if key_of(before) == key_of(after) and max(after.st_mtime_ns, after.st_ctime_ns) + RACY_NS < started:
+            return Reading(after, after.st_size, digests, True)
+        # Of an empty file nothing can be found again, unless it is still empty.
+        grown = before.st_size > seen_size > 0
+        if (grown or before.st_size == seen_size) and beginning == seen:
+            return Reading(before, before.st_size, digests, False)
+        seen_size, seen = before.st_size, digests
     raise SnapshotUnstable(f"{path.name} changed during {READ_ATTEMPTS} attempts to read it")
 
 
-def _digests(descriptor: int, length: int, packs: PackWriter) -> Iterator[str]:
+def _digests(descriptor: int, length: int, packs: PackWriter, mark: int) -> tuple[list[str], list[str]]:
+    """Of the first ``length`` bytes, and of the first ``mark`` of them as if there were no more."""
+    digests, beginning = [], []
     done = 0
     while done < length and (block := os.pread(descriptor, min(CHUNK_BYTES, length - done), done)):
+        digests.append(packs.add(block))
+        if done + len(block) <= mark:
+            beginning.append(digests[-1])
+        elif done < mark:
+            beginning.append(hashlib.sha256(block[: mark - done]).hexdigest())
         done += len(block)
-        yield packs.add(block)
+    if done < length:
+        # Cut meanwhile: like nothing else.
+        digests.append("")
+    return digests, beginning

@@ -92,7 +92,7 @@ class StateLog:
             kept = head is not None and remembered is not None and self._continues(remembered, head)
             if kept and remembered is not None:
                 # If the claim's answer is lost, the next start must know the epoch for its own.
-                remembered.claiming = epoch
+                remembered.claims(epoch)
                 remembered.save(self._cache_path)
             else:
                 # Forgotten first: a crash in the middle must not pass a part for the whole.
@@ -200,11 +200,9 @@ class StateLog:
     def refuse_fenced(self, epoch: str) -> None:
         """``Fenced`` when another epoch has the log; the state is not looked at."""
         mine = self._mine(epoch)
-        other = self._log.find(mine.generation + 1)
-        if other is None and not self._log.holds(mine.at):
-            raise self._left_behind(mine)
-        if other is not None and not mine.wrote(other.epoch):
-            raise self._fenced_by(other)
+        # The next entry may be ours, if its answer was lost, and the one after it another's.
+        if not self._is_newest(mine):
+            self._catch_up(mine)
 
     def fence_probe(self) -> bytes:
         """What is answered clearly as long as nobody has written after us; see ``EntryLog.fence_probe``.
