@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup system toolchains engine base-image image compose-plugin compose-images demo test lint clean bench
+.PHONY: simulate setup system toolchains engine base-image image compose-plugin compose-images demo test lint clean bench
 
 setup: $(STAMP)
 
@@ -60,6 +60,11 @@ lint: $(STAMP)
 JOBS ?= 2
 test: $(STAMP) lint
 	$(VENV)/bin/pytest -q -n $(JOBS) --dist loadfile
+
+# The state log on a simulated store: SEEDS of them, or one SEED with its steps, with or without a MUTATION.
+simulate: $(STAMP)
+	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) \
+		$(if $(FIRST),--first $(FIRST)) $(if $(MUTATION),--mutation $(MUTATION))
 
 # All measurements, or one: `make bench B=cold_query BACKEND=docker`. Their names are in bench/README.md.
 bench: $(STAMP)

@@ -33,6 +33,7 @@ QUESTIONS = (
     "bot_restart",
     "agent_memory",
     "state_sync",
+    "simulator",
     "docker_start",
     "docker_fleet",
 )

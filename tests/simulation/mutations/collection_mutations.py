@@ -1,0 +1,127 @@
+"""Of the garbage collection, and of what writers do for its sake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+
+from agent.object_store import ObjectStore
+from agent.statelog import collect, names, retention
+from agent.statelog.catalogue import Catalogue, Record
+from agent.statelog.entry import Entry, EntryLog
+from agent.statelog.linear import LinearLog
+from agent.statelog.retention import Plan
+from tests.simulation.host import BUCKET
+from tests.simulation.mutations.mutation import mutation, swap
+
+
+@mutation("who creates an entry does not read its parent back", "acknowledged", "fence-missed")
+def parent_not_read_back(stack: ExitStack) -> None:
+    swap(stack, LinearLog, "holds", lambda self, number, nonce: True)
+
+
+@mutation("the collection deletes also what was made for entries that are not there yet", "complete")
+def uploads_under_way_collected(stack: ExitStack) -> None:
+    swap(stack, names, "generation_of", lambda text: 0)
+
+
+@mutation("the collection knows no pins", "pinned")
+def pins_ignored(stack: ExitStack) -> None:
+    plan = retention.plan
+
+    def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
+        return plan(entries, **{**rest, "pins": {}})  # type: ignore[arg-type]  # passed on
+
+    swap(stack, collect, "plan", mutated)
+
+
+@mutation("the collection knows nothing of a rollback under way", "complete")
+def holds_ignored(stack: ExitStack) -> None:
+    plan = retention.plan
+
+    def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
+        return plan(entries, **{**rest, "holds": ()})  # type: ignore[arg-type]  # passed on
+
+    swap(stack, collect, "plan", mutated)
+
+
+@mutation("the collection deletes entries before the record says so", "retention")
+def entries_before_the_record(stack: ExitStack) -> None:
+    apply = Catalogue.apply
+
+    def mutated(self: Catalogue, before: Record, plan: Plan) -> Record | None:
+        log = EntryLog(self._log._store, BUCKET, self._bot_id)
+        for generation in range(before.floor, plan.floor):
+            log.delete(generation)
+        return apply(self, before, plan)
+
+    swap(stack, Catalogue, "apply", mutated)
+
+
+@mutation("entries are deleted from the newest to the oldest", "suffix")
+def entries_deleted_downwards(stack: ExitStack) -> None:
+    def mutated(self: object, record: Record) -> int:
+        log: EntryLog = self._log  # type: ignore[attr-defined]  # of the collector
+        for generation in reversed(range(record.deleted, record.floor)):
+            log.delete(generation)
+        return record.floor - record.deleted
+
+    swap(stack, collect._Collector, "_delete_entries", mutated)
+
+
+@mutation(
+    "the collection needs only the trees that are still in the log, not the versions kept below", "complete"
+)
+def kept_versions_forgotten(stack: ExitStack) -> None:
+    used = collect._Collector._used
+
+    def mutated(self: collect._Collector, kept: Iterable[Entry]) -> tuple[set[str], list[int]]:
+        found = list(kept)
+        return used(self, found[-2:])
+
+    swap(stack, collect._Collector, "_used", mutated)
+
+
+@mutation("the collection keeps trees, and no packs that only older generations have made", "complete")
+def packs_of_parents_forgotten(stack: ExitStack) -> None:
+    used = collect._Collector._used
+
+    def mutated(self: collect._Collector, kept: Iterable[Entry]) -> tuple[set[str], list[int]]:
+        found = list(kept)
+        keys, damaged = used(self, found)
+        own = {f"{entry.generation:012d}_" for entry in found}
+        return {key for key in keys if "/trees/" in key or any(name in key for name in own)}, damaged
+
+    swap(stack, collect._Collector, "_used", mutated)
+
+
+@mutation("objects have the same name whatever generation they are made for", "complete")
+def names_without_generation(stack: ExitStack) -> None:
+    name = names.name
+    swap(stack, names, "name", lambda generation, data: name(1, data))
+
+
+@mutation("the newest entry may be collected", "retention")
+def head_collected(stack: ExitStack) -> None:
+    plan = retention.plan
+
+    def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
+        found = list(entries)
+        planned = plan(found, **rest)  # type: ignore[arg-type]  # passed on
+        return replace(planned, floor=max(entry.generation for entry in found) + 1)
+
+    swap(stack, collect, "plan", mutated)
+
+
+@mutation("two may write the same record of what is kept", "pinned", "retention", "linear", "complete")
+def records_overwritten(stack: ExitStack) -> None:
+    create = ObjectStore.create
+
+    def mutated(self: ObjectStore, bucket: str, key: str, data: bytes) -> None:
+        if "/gc/" in key:
+            self.put(bucket, key, data)
+        else:
+            create(self, bucket, key, data)
+
+    swap(stack, ObjectStore, "create", mutated)

@@ -1,0 +1,28 @@
+"""The simulator can fail: it finds each fault that is put into the protocol, by the invariant it breaks."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.simulation.campaign import run
+from tests.simulation.mutations.every import MUTATIONS
+
+# Within so many runs.
+MOST_SEEDS = 1000
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_the_mutation_is_found(name: str, record_property: pytest.RecordProperty) -> None:
+    wanted = MUTATIONS[name].shown_by
+    others = Counter[str]()
+    for seed in range(MOST_SEEDS):
+        failure, _ = run(seed, name)
+        if failure is None:
+            continue
+        if failure.invariant in wanted:
+            print(f"{name}: seed {seed}: {failure.text}")
+            return
+        others[failure.invariant or failure.text] += 1
+    pytest.fail(f"not found in {MOST_SEEDS} runs; what they found instead: {dict(others)}")
