@@ -311,6 +311,6 @@ def _digests(descriptor: int, length: int, packs: PackWriter, mark: int) -> tupl
             beginning.append(hashlib.sha256(block[: mark - done]).hexdigest())
         done += len(block)
     if done < length:
-        # Cut meanwhile: like nothing else.
-        digests.append("")
+        # Cut meanwhile: like nothing that was read or will be.
+        return [""], []
     return digests, beginning

@@ -68,6 +68,8 @@ class StateLog:
         self._bot_id = bot_id
         self._state_dir = state_dir
         self._cache_path = cache_path
+        # The generation asked for last: not in the cache, which is large and written after the answer.
+        self._asked = cache_path.with_name(cache_path.name + ".asked")
         self._run_id = run_id
         self._max_bytes = max_bytes
         self._log = EntryLog(store, bucket, bot_id)
@@ -178,13 +180,16 @@ class StateLog:
             # Compared before it is encoded, which takes longer than the comparison, and could differ for
             # nothing where another compressor writes the same tree in other bytes.
             changed = {node.path: node for node in taken.nodes} != before
-            entry = None
+            entry, reference = None, mine.tree
             if changed:
                 reference, sent = self._trees.write(mine.generation + 1, taken.nodes)
                 uploaded += sent
+            # What was asked for without an answer may still come, and would be newer than what we save.
+            appends = changed or self._is_in_doubt(mine)
+            if appends:
                 entry = self._append(mine, reference, taken.size)
             # A run with nothing to commit must learn, too, that it is not the bot any more.
-            if entry is not None or (not changed and self._is_newest(mine)):
+            if entry is not None or (not appends and self._is_newest(mine)):
                 break
             self._catch_up(mine)
         else:
@@ -230,7 +235,16 @@ class StateLog:
             raise Fenced(f"bot {self._bot_id}: another run claimed the state, from this disk or since")
         return mine
 
+    def _is_in_doubt(self, mine: local.Local) -> bool:
+        """Whether our next generation was asked for before, and no answer came."""
+        try:
+            return self._asked.read_text() == str(mine.generation + 1)
+        except FileNotFoundError:
+            return False
+
     def _append(self, mine: local.Local, reference: str, size: int) -> Entry | None:
+        self._asked.parent.mkdir(parents=True, exist_ok=True)
+        self._asked.write_text(str(mine.generation + 1))
         return self._log.append(
             after=mine.at, kind=COMMIT, epoch=mine.epoch, tree=reference, size=size, run_id=self._run_id
         )
