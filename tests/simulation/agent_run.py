@@ -74,6 +74,12 @@ class AgentRun:
             if self.fork is None:
                 self._commit()
 
+    def lose_cache(self) -> None:
+        """The bot removes it."""
+        if self.is_running:
+            self._world.told(f"bot on {self.host.name}: removes the agent's cache")
+            self.host.lose_cache()
+
     def kill(self) -> None:
         """The whole run, with its bot."""
         self._world.told(f"{self.name} is killed")

@@ -171,7 +171,7 @@ class World:
             (profile.collections, self.operators.collect),
             (profile.pins, self.operators.pin),
             (profile.volume_losses, self._lose_volume),
-            (profile.cache_losses, lambda: self._with_run(lambda run: run.host.lose_cache())),
+            (profile.cache_losses, lambda: self._with_run(AgentRun.lose_cache)),
             (2.0, self._arrive),
             (1.0, self._wait),
             (profile.sleeps, self._sleep_or_wake),
