@@ -78,7 +78,7 @@ class Profile:
             crashes=rate(8.0),
             rollbacks=rate(3.0),
             readers=rate(3.0),
-            collections=rate(8.0),
+            collections=rate(30.0),
             pins=rate(4.0),
             volume_losses=rate(0.5),
             cache_losses=rate(0.5),

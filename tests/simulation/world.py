@@ -168,7 +168,7 @@ class World:
             (profile.rollbacks, self.operators.roll_back),
             (profile.readers, self.operators.query),
             (profile.readers, self.operators.export),
-            (profile.collections, self.operators.collect),
+            (profile.collections, self._collect),
             (profile.pins, self.operators.pin),
             (profile.volume_losses, self._lose_volume),
             (profile.cache_losses, lambda: self._with_run(AgentRun.lose_cache)),
@@ -216,6 +216,12 @@ class World:
 
     def _wait(self) -> None:
         self.clock.advance(self.random.choice(PAUSES_NS))
+
+    def _collect(self) -> None:
+        """Often when all that there is has grown old."""
+        if self.random.random() < 0.6:
+            self.clock.advance(PAUSES_NS[-1])
+        self.operators.collect()
 
     def _sleep_or_wake(self) -> None:
         if self._processes:

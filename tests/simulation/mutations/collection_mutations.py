@@ -10,15 +10,9 @@ from agent.object_store import ObjectStore
 from agent.statelog import collect, names, retention
 from agent.statelog.catalogue import Catalogue, Record
 from agent.statelog.entry import Entry, EntryLog
-from agent.statelog.linear import LinearLog
 from agent.statelog.retention import Plan
 from tests.simulation.host import BUCKET
 from tests.simulation.mutations.mutation import mutation, swap
-
-
-@mutation("who creates an entry does not read its parent back", "acknowledged", "fence-missed")
-def parent_not_read_back(stack: ExitStack) -> None:
-    swap(stack, LinearLog, "holds", lambda self, number, nonce: True)
 
 
 @mutation("the collection deletes also what was made for entries that are not there yet", "complete")
@@ -32,16 +26,6 @@ def pins_ignored(stack: ExitStack) -> None:
 
     def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
         return plan(entries, **{**rest, "pins": {}})  # type: ignore[arg-type]  # passed on
-
-    swap(stack, collect, "plan", mutated)
-
-
-@mutation("the collection knows nothing of a rollback under way", "complete")
-def holds_ignored(stack: ExitStack) -> None:
-    plan = retention.plan
-
-    def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
-        return plan(entries, **{**rest, "holds": ()})  # type: ignore[arg-type]  # passed on
 
     swap(stack, collect, "plan", mutated)
 

@@ -224,8 +224,3 @@ def only_the_next_entry_looked_at(stack: ExitStack) -> None:
             raise self._fenced_by(other)
 
     swap(stack, StateLog, "refuse_fenced", mutated)
-
-
-@mutation("a commit whose answer was lost is forgotten when nothing is left to commit", "order")
-def doubt_forgotten(stack: ExitStack) -> None:
-    swap(stack, StateLog, "_is_in_doubt", lambda self, mine: False)
