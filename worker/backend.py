@@ -57,7 +57,16 @@ def docker_backend(settings: Settings) -> DockerBackend:
         from activities.backends.docker.backend import DockerBackend
     except ImportError as error:
         raise BackendRefused("the docker backend needs its package: pip install 'durabot[docker]'") from error
-    return DockerBackend(settings.data / "docker", settings.docker_image, settings.docker_host)
+    return DockerBackend(
+        settings.data / "docker", settings.docker_image, settings.docker_host, _open_ports(settings)
+    )
+
+
+def _open_ports(settings: Settings) -> set[int]:
+    """Those of this host that bots may reach: the object store's, which may be here, and those they were
+    given."""
+    found = [*settings.docker_open_ports.split(","), settings.s3_endpoint_in_use.rpartition(":")[2]]
+    return {int(port) for port in found if port.isdigit()}
 
 
 async def warn_of_image(settings: Settings) -> None:
@@ -74,16 +83,35 @@ async def warn_of_image(settings: Settings) -> None:
         log.warning("%s; `make image` makes the image anew", problem)
 
 
-async def keep_store_reachable(settings: Settings, backend: ContainerBackend) -> None:
-    """Until cancelled. Bots with a network of their own do not reach an object store on our loopback."""
-    host, _, port = settings.s3_endpoint_in_use.rpartition(":")
-    if settings.backend != "docker" or host not in LOOPBACK:
+async def look_after_host(settings: Settings, backend: ContainerBackend) -> None:
+    """Until cancelled: what bots on a network of their own need, and what their host needs because of it."""
+    if settings.backend != "docker":
         return
     from activities.backends.docker.backend import DockerBackend
     from activities.backends.docker.door import Door
+    from activities.backends.docker.upkeep import Upkeep
 
-    if isinstance(backend, DockerBackend):
-        await Door(backend.host_address, host.strip("[]"), int(port)).run()
+    assert isinstance(backend, DockerBackend)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Upkeep(backend).run())
+        host, _, port = settings.s3_endpoint_in_use.rpartition(":")
+        if host in LOOPBACK:
+            # Which they cannot reach.
+            group.create_task(Door(backend.host_address, host.strip("[]"), int(port)).run())
+
+
+async def give_up_network(settings: Settings, backend: ContainerBackend) -> None:
+    """After the host's last container; the next start makes it again. One that is in use stays."""
+    if settings.backend != "docker":
+        return
+    from activities.backends.docker.backend import DockerBackend
+
+    assert isinstance(backend, DockerBackend)
+    try:
+        if not await backend.list():
+            await backend.remove_networks()
+    except DurabotError as error:
+        log.warning("the bots' network stays: %s", error)
 
 
 def agent_file(settings: Settings) -> Path:

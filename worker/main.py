@@ -27,7 +27,7 @@ from activities.running_bot import RunningBots
 from activities.state import StateActivities
 from activities.usage import UsageActivity
 from agent.errors import StoreUnavailable
-from worker.backend import keep_store_reachable, make_backend, warn_of_image
+from worker.backend import give_up_network, look_after_host, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.control.retention import BotRetentionsInTemporal, ensure_schedule
 from worker.payload_codec import payload_codec
@@ -63,7 +63,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     log.info("host %s: %s", settings.host_name, backend.isolation())
     asked = asyncio.Event()
     checking = asyncio.create_task(_check_storage(settings, asked))
-    reaching = asyncio.create_task(keep_store_reachable(settings, backend))
+    reaching = asyncio.create_task(look_after_host(settings, backend))
     warning = asyncio.create_task(warn_of_image(settings))
     client = await _connected(settings, stop)
     if client is None:
@@ -96,6 +96,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             reaching.cancel()
             warning.cancel()
             await asyncio.gather(watching, checking, reaching, warning, return_exceptions=True)
+            if stop.is_set() and settings.stop_bots_with_worker:
+                await give_up_network(settings, backend)
             await backend.close()
     for task in broken:
         await task

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     docker_host: str = Field(
         default="unix:///var/run/docker.sock", description="socket of this host's Docker engine"
     )
+    docker_open_ports: str = Field(
+        default="",
+        description="TCP ports of this host that bots in containers may reach, such as 5432,6379; else none",
+        pattern=r"^(\d{1,5}(,\d{1,5})*)?$",
+    )
     task_queue: str = "durabot"
     retention_interval_s: float = Field(
         default=3600,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def docker_checks(settings: Settings) -> list[Check]:
         checks.append(Check(name="image's agent", result="warn", found=problem, fix=fix))
     else:
         checks.append(Check(name="image's agent", result="ok", found="that of this worker"))
-    return [*checks, *_neighbours(), *_probed(settings, backend)]
+    return [*checks, _guarded(backend), *_neighbours(), *_probed(settings, backend)]
 
 
 def _neighbours() -> list[Check]:
@@ -65,6 +66,17 @@ def _neighbours() -> list[Check]:
         "for more: sysctl -w net.ipv4.neigh.default.gc_thresh2=16384 net.ipv4.neigh.default.gc_thresh3=32768"
     )
     return [Check(name="neighbours", result="warn", found=found, fix=fix)]
+
+
+def _guarded(backend: DockerBackend) -> Check:
+    name = "bots' network"
+    try:
+        asyncio.run(backend.check_guard())
+    except DurabotError as error:
+        found = f"bots can reach all ports of this host that are not on loopback: {error}"
+        fix = "run the worker as root on the engine's host, with iptables; or see that nothing listens there"
+        return Check(name=name, result="warn", found=found, fix=fix)
+    return Check(name=name, result="ok", found="bots are kept away from this host's ports")
 
 
 def _probed(settings: Settings, backend: DockerBackend) -> list[Check]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from activities.backends.burial import bury
 from activities.backends.docker.create import STOP_MARGIN_S, UID
 from activities.backends.docker.engine import Engine
 from activities.backends.docker.events import EngineEvents
+from activities.backends.docker.firewall import Firewall
 from activities.backends.docker.found import running_state, state_of
 from activities.backends.docker.installer import ImageInstaller
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
@@ -44,9 +46,10 @@ T = TypeVar("T")
 
 class DockerBackend:
     """``root`` is a directory of this host that the engine sees under the same path; it may be shared by
-    worker, gateway and command line. ``host`` is the engine's ``unix://`` socket."""
+    worker, gateway and command line. ``host`` is the engine's ``unix://`` socket, ``open_ports`` are those of
+    this host that bots may reach."""
 
-    def __init__(self, root: Path, image: str, host: str) -> None:
+    def __init__(self, root: Path, image: str, host: str, open_ports: Collection[int] = ()) -> None:
         if not host.startswith("unix://"):
             raise BackendRefused(
                 f"the engine at {host} is not of this host: bots write to directories that both must see, so "
@@ -59,7 +62,8 @@ class DockerBackend:
         self._root = root
         self.installation = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8]
         self._engine = Engine(host)
-        self._networks = Networks(self._engine, self.installation, root)
+        firewall = Firewall(self.installation, open_ports)
+        self._networks = Networks(self._engine, self.installation, root, firewall)
         self._starter = Starter(self._engine, root, image, self.installation, self._networks)
         self._starting = ThreadPoolExecutor(PARALLEL_STARTS, "docker-start")
         self._calling = ThreadPoolExecutor(PARALLEL_CALLS, "docker")
@@ -235,6 +239,18 @@ class DockerBackend:
     async def host_address(self) -> str:
         """Of this host on the bots' network, which is made when it is missing."""
         return await self._call(self._networks.gateway)
+
+    async def guard(self) -> None:
+        """Keep bots away from this host's ports; ``BackendUnavailable`` tells why they are not."""
+        await self._call(self._networks.guard)
+
+    async def check_guard(self) -> None:
+        """``BackendUnavailable`` unless bots are kept away from this host's ports."""
+        await self._call(self._networks.check)
+
+    async def sweep(self) -> builtins.list[str]:
+        """Remove what starts that broke off have left; the names of those containers."""
+        return await self._call(self._starter.sweep)
 
     async def remove_networks(self) -> None:
         """Of an installation that is given up: the next start makes them again. ``BackendRefused`` while

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from activities.backends.docker.firewall import Firewall
 from activities.backends.docker.labels import INSTALLATION
 from activities.backends.locks import locked
 from activities.errors import BackendUnavailable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     # What is pure here is of use without the engine's client, too.
     from activities.backends.docker.engine import Engine
 
+INTERFACE = "com.docker.network.bridge.name"
 OPTIONS = {"com.docker.network.bridge.enable_icc": "false"}
 # The kernel's bridges have 1,023 ports. Starts that overlap may pass this by a few.
 LARGEST = 1000
@@ -33,8 +36,9 @@ class Place:
 class Networks:
     """Of one installation: as many as its containers need, each made when it is needed. Blocking."""
 
-    def __init__(self, engine: Engine, installation: str, root: Path) -> None:
+    def __init__(self, engine: Engine, installation: str, root: Path, firewall: Firewall) -> None:
         self._engine = engine
+        self._firewall = firewall
         self._installation = installation
         self._root = root
 
@@ -53,10 +57,28 @@ class Networks:
         """This host's address on the first bridge."""
         return gateway_of(self._ensured(self._name(1)))
 
+    def guard(self) -> None:
+        """Keep bots of all bridges away from this host's ports; ``BackendUnavailable`` tells why they are
+        not."""
+        with locked(self._root / "locks" / ".firewall"):
+            self._firewall.guard(self._bridges())
+
+    def check(self) -> None:
+        """``BackendUnavailable`` unless bots of all bridges are kept away."""
+        self._firewall.check(self._bridges())
+
     def remove(self) -> None:
         """All of them; ``BackendRefused`` while containers run in one."""
         for name in self._engine.networks({INSTALLATION: self._installation}):
             self._engine.remove_network(name)
+        with contextlib.suppress(BackendUnavailable):
+            # Where rules cannot be set there are none.
+            self.guard()
+
+    def _bridges(self) -> list[str]:
+        names = sorted(self._engine.networks({INSTALLATION: self._installation}))
+        found = (self._engine.network(name) for name in names)
+        return [bridge_of(each) for each in found if each is not None]
 
     def _name(self, number: int) -> str:
         return f"durabot-{self._installation}" + (f"-{number}" if number > 1 else "")
@@ -70,9 +92,18 @@ class Networks:
                     labels = {INSTALLATION: self._installation}
                     self._engine.create_network(name, options=OPTIONS, labels=labels)
                     found = self._engine.network(name)
+                    with contextlib.suppress(BackendUnavailable):
+                        # Before the first bot is there. The upkeep tries again, and tells what hinders it.
+                        self.guard()
         if found is None:
             raise BackendUnavailable(f"network {name} was removed while it was made")
         return found
+
+
+def bridge_of(inspected: Mapping[str, Any]) -> str:
+    """Its interface on this host."""
+    given = (inspected.get("Options") or {}).get(INTERFACE)
+    return str(given or f"br-{inspected['Id'][:12]}")
 
 
 def gateway_of(inspected: Mapping[str, Any]) -> str:

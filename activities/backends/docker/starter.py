@@ -11,15 +11,16 @@ from activities.backends.burial import bury
 from activities.backends.docker.create import ENVIRONMENT_FILE, UID, agent_environment, create_arguments
 from activities.backends.docker.engine import Engine
 from activities.backends.docker.found import state_of
-from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, registered
+from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
 from activities.backends.docker.network import Networks
 from activities.backends.handed_over import make_directories, write_environment
 from activities.backends.layout import ContainerFiles, bot_lock, state_files
-from activities.backends.locks import locked
+from activities.backends.locks import locked, locked_if_free
 from activities.errors import BackendRefused, BackendUnavailable, Conflict, DurabotError, NotFound
 from activities.ports import ContainerSpec, ContainerState
 from agent import clear_directory
 
+UNSTARTED = ("created", "gone")
 MAPPED_USERS = ("name=rootless", "name=userns")
 
 
@@ -88,6 +89,25 @@ class Starter:
                     f"image {image} is not on the engine at {self._engine.host}, and {failed}"
                 ) from failed
 
+    def sweep(self) -> list[str]:
+        """Remove what starts that broke off have left: containers that were created and never started, and
+        environments, which hold the store's keys, that no container came for. Returns their names."""
+        created = self._engine.list(running=False, labels={INSTALLATION: self._installation})
+        names = {each["Labels"][NAME] for each in created if each["State"] == "created"}
+        waiting = (self._root / "containers").glob(f"*/var/{Path(ENVIRONMENT_FILE).name}")
+        known = {each["Labels"][NAME] for each in created}
+        names |= {found.parents[1].name for found in waiting} - known
+        swept = []
+        for name in sorted(names):
+            files = ContainerFiles(root=self._root, name=name)
+            with locked_if_free(files.lock) as free:
+                # Else it is being started now.
+                if free and self._is_unstarted(self.container(name)):
+                    self._remove_unstarted(files, self.container(name))
+                    files.lock.unlink(missing_ok=True)
+                    swept.append(name)
+        return swept
+
     def _create(self, spec: ContainerSpec, files: ContainerFiles, container: str) -> None:
         self._check_engine()
         place = self._networks.place()
@@ -124,13 +144,18 @@ class Starter:
     def _remove_unstarted(self, files: ContainerFiles, container: str) -> None:
         """What was created and never started: its environment may be missing. One that has started after all
         is left alone, and ``BackendUnavailable``."""
-        found = self._engine.inspect(container)
-        status = str(found["State"]["Status"]) if found is not None else "gone"
-        if status not in ("created", "gone"):
+        status = self._status(container)
+        if status not in UNSTARTED:
             raise BackendUnavailable(f"container {container} is {status}: it cannot be started now")
-        if found is not None:
-            self._engine.remove(container)
+        self._engine.remove(container)
         bury(self._root, files.directory)
+
+    def _is_unstarted(self, container: str) -> bool:
+        return self._status(container) in UNSTARTED
+
+    def _status(self, container: str) -> str:
+        found = self._engine.inspect(container)
+        return str(found["State"]["Status"]) if found is not None else "gone"
 
     def _refuse_second(self, spec: ContainerSpec) -> None:
         labels = {INSTALLATION: self._installation, BOT_ID: spec.bot_id, KIND: "bot"}
