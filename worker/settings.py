@@ -161,19 +161,10 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """These settings for a child process, so that it sees what its parent saw."""
-        values = self.model_dump(mode="json", exclude={"s3_secret_key", "gateway_token"})
-        found = {f"DURABOT_{name.upper()}": _plain(value) for name, value in values.items()}
-        if secret := self.s3_secret_key.get_secret_value():
-            found["DURABOT_S3_SECRET_KEY"] = secret
-        if token := self.gateway_token.get_secret_value():
-            found["DURABOT_GATEWAY_TOKEN"] = token
-        values = self.model_dump(mode="json", exclude={"s3_secret_key", "secret_keys"})
-        found = {f"DURABOT_{name.upper()}": _plain(value) for name, value in values.items()}
-        if secret := self.s3_secret_key.get_secret_value():
-            found["DURABOT_S3_SECRET_KEY"] = secret
-        if keys := self.secret_keys.get_secret_value():
-            found["DURABOT_SECRET_KEYS"] = keys
-        return found
+        secrets = {name: value.get_secret_value() for name, value in self if isinstance(value, SecretStr)}
+        values = self.model_dump(mode="json", exclude=set(secrets))
+        values |= {name: secret for name, secret in secrets.items() if secret}
+        return {f"DURABOT_{name.upper()}": _plain(value) for name, value in values.items()}
 
 
 def interpreter() -> str:
