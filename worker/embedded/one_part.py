@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from activities.errors import DurabotError
 from worker.embedded.s3_server import s3_server
+from worker.embedded.secret_keys import make_secret_keys
 from worker.embedded.service import Service
 from worker.embedded.stack import run_file
 from worker.embedded.temporal_server import temporal_server
@@ -32,5 +33,8 @@ def become(part: str, settings: Settings) -> NoReturn:
     settings.data.mkdir(parents=True, exist_ok=True)
     if not run_file(settings).share():
         raise DataDirectoryInUse(f"`durabot up` runs on {settings.data}")
+    if part == "s3":
+        # As with its own: whoever waits for it finds them. Two makers would be in each other's way.
+        make_secret_keys(settings)
     service = SERVERS[part](settings)
     os.execve(service.argv[0], service.argv, {**os.environ, **service.environment})
