@@ -47,6 +47,8 @@ def checked(members: list[zipfile.ZipInfo], packed: int, list_at: int) -> list[E
 
     The sizes that they claim may be lies, so whoever unpacks has to count again.
     """
+    if not members:
+        raise BadCode("code archive has no entries")
     if len(members) > MAX_ENTRIES:
         raise BadCode(f"code archive has {len(members)} entries, over the limit of {MAX_ENTRIES}")
     entries = [entry for member in members if (entry := _entry(member)).name != "."]
@@ -66,7 +68,7 @@ def checked(members: list[zipfile.ZipInfo], packed: int, list_at: int) -> list[E
         if len(seen) + len(directories) > MAX_ENTRIES:
             raise BadCode(f"code archive has more than the limit of {MAX_ENTRIES} entries and directories")
     refuse_bomb(sum(entry.member.file_size for entry in entries), packed)
-    _refuse_overlaps(members, list_at)
+    _refuse_odd_places(members, list_at)
     return entries
 
 
@@ -123,10 +125,12 @@ def _entry(member: zipfile.ZipInfo) -> Entry:
     return Entry(member=member, name=name, kind=kind)
 
 
-def _refuse_overlaps(members: list[zipfile.ZipInfo], list_at: int) -> None:
+def _refuse_odd_places(members: list[zipfile.ZipInfo], list_at: int) -> None:
     """Entries that share their bytes make much of little, and no program that packs files makes them."""
     end = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         begin, end = end, member.header_offset + LOCAL_HEADER_BYTES + member.compress_size
-        if member.header_offset < begin or end > list_at:
+        if 0 <= member.header_offset < begin:
             raise BadCode(f"code archive: {member.filename[:80]!r} shares its bytes with another entry")
+        if member.header_offset < 0 or end > list_at:
+            raise BadCode(f"code archive: the bytes of {member.filename[:80]!r} are not in the archive")

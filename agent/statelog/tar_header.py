@@ -22,6 +22,8 @@ EXTENSIONS = (
     tarfile.SOLARIS_XHDTYPE,
 )
 MAX_EXTENSION_BYTES = 16 * 1024
+# Some writers forget the zeros that end an archive; no other fault of a header is its end.
+ENDS = (tarfile.EOFHeaderError, tarfile.EmptyHeaderError)  # type: ignore[attr-defined]  # not in the stubs
 # Writers fill an archive's last record with zeros.
 MAX_REST_BYTES = 1024 * 1024
 
@@ -30,14 +32,17 @@ class TarHeader(tarfile.TarInfo):
     """``RestoreFailed`` for a header that is damaged or claims what no writer of states means."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> TarHeader:
+    def fromtarfile(cls, tar: tarfile.TarFile) -> TarHeader:
         try:
-            header = super().frombuf(buf, encoding, errors)
+            return super().fromtarfile(tar)
+        except ENDS:
+            raise
         except tarfile.HeaderError as error:
-            # Some writers forget the zeros that end an archive; anything else is not its end.
-            if not buf or (len(buf) == tarfile.BLOCKSIZE and not any(buf)):
-                raise
             raise RestoreFailed(f"cannot be read: {error}") from error
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> TarHeader:
+        header = super().frombuf(buf, encoding, errors)
         if header.size < 0:
             raise RestoreFailed(f"cannot be read: {header.name[:80]!r} has a negative size")
         if header.type in EXTENSIONS and header.size > MAX_EXTENSION_BYTES:

@@ -154,6 +154,9 @@ CASES = {
     "a negative size by an extended header": Case(
         lambda: packed(GOOD, extended(size="-4096"), member("f")), "negative size"
     ),
+    "an extended header of length 0": Case(
+        lambda: packed(GOOD, member("x", b"0 path=a\n", kind=tarfile.XHDTYPE), GOOD), "cannot be read"
+    ),
     "an extended header for nothing": Case(lambda: packed(GOOD, extended(path="a")), "cannot be read"),
     "packed by bzip2": Case(lambda: b"BZh91AY&SY" + bytes(100), "cannot be read"),
 }
