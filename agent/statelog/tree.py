@@ -7,15 +7,18 @@ import json
 import zlib
 from dataclasses import dataclass
 
-from agent.errors import RestoreFailed
+from agent.errors import RestoreFailed, StateTooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# A list of files packs tenfold; what packs much better is none. Small ones may.
-MAX_RATIO = 100
-MIN_PLAIN_BYTES = 4 * 1024 * 1024
+# How well a list packs tells nothing: one of many files in a deep directory packs 460-fold and more. But rows
+# and chunks begin with these, and no path is so long that they would be farther apart.
+BEGINNING = b'["'
+FARTHEST_APART = 256 * 1024
+# Of 100,000 files, each with a path as long as Linux has them, it is 400 MB.
+MAX_PLAIN_BYTES = 1024**3
 # Sixteen times what this agent writes.
 LARGEST_CHUNK_BYTES = 4 * 1024 * 1024
 HEX = frozenset("0123456789abcdef")
@@ -45,13 +48,20 @@ class Node:
 
 
 def encode(nodes: list[Node]) -> bytes:
-    """Deterministic bytes: equal trees have equal hashes, so an unchanged state is seen as such."""
+    """Deterministic bytes: equal trees have equal hashes, so an unchanged state is seen as such.
+    ``StateTooLarge`` for a list that ``decode`` would not take."""
     rows = [
         [n.path, n.kind, n.mode, n.mtime_ns, n.size, n.target]
         + [[c.sha256, c.pack, c.offset, c.length] for c in n.chunks]
         for n in sorted(nodes, key=lambda n: n.path)
     ]
-    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 6)
+    plain = json.dumps(rows, separators=(",", ":")).encode()
+    if len(plain) > MAX_PLAIN_BYTES:
+        raise StateTooLarge(
+            f"the list of the state's {len(nodes)} files takes {len(plain)} bytes, over the limit of "
+            f"{MAX_PLAIN_BYTES}: nothing was saved, and what was saved before stays"
+        )
+    return zlib.compress(plain, 6)
 
 
 def decode(data: bytes, expected_sha256: str) -> list[Node]:
@@ -68,12 +78,19 @@ def decode(data: bytes, expected_sha256: str) -> list[Node]:
 
 
 def _inflated(data: bytes) -> bytes:
-    limit = max(MIN_PLAIN_BYTES, len(data) * MAX_RATIO)
     unpacking = zlib.decompressobj()
-    plain = unpacking.decompress(data, limit)
-    if not unpacking.eof:
-        raise ValueError("it is cut, or unpacks to far more than a list of files")
-    return plain
+    plain = bytearray()
+    while not unpacking.eof:
+        piece = unpacking.decompress(data, FARTHEST_APART)
+        data = unpacking.unconsumed_tail
+        if not piece and not data and not unpacking.eof:
+            raise ValueError("it is cut")
+        plain += piece
+        if len(piece) == FARTHEST_APART and BEGINNING not in piece:
+            raise ValueError("it unpacks to what is no list of files")
+        if len(plain) > MAX_PLAIN_BYTES:
+            raise ValueError(f"it unpacks to over {MAX_PLAIN_BYTES} bytes")
+    return bytes(plain)
 
 
 def _node(row: list[Any]) -> Node:
