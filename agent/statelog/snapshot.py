@@ -251,19 +251,30 @@ def _readable(path: Path, flags: int) -> Iterator[int]:
     try:
         descriptor = os.open(path, flags)
     except PermissionError:
-        try:
-            mode = stat.S_IMODE(path.lstat().st_mode)
-            path.chmod(mode | (0o700 if flags & os.O_DIRECTORY else 0o400))
-            try:
-                descriptor = os.open(path, flags)
-            finally:
-                path.chmod(mode)
-        except PermissionError as error:
-            raise StateUnreadable(f"{path.name} in the state cannot be read: {error.strerror}") from error
+        descriptor = _open_closed(path, flags)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open_closed(path: Path, flags: int) -> int:
+    """Its mode is put back at once, and never to another file that got its name meanwhile."""
+    try:
+        closed = path.lstat()
+        mode = stat.S_IMODE(closed.st_mode)
+        path.chmod(mode | (0o700 if flags & os.O_DIRECTORY else 0o400))
+        try:
+            descriptor = os.open(path, flags)
+        except OSError:
+            if path.lstat().st_ino == closed.st_ino:
+                path.chmod(mode)
+            raise
+        if os.fstat(descriptor).st_ino == closed.st_ino:
+            os.fchmod(descriptor, mode)
+        return descriptor
+    except PermissionError as error:
+        raise StateUnreadable(f"{path.name} in the state cannot be read: {error.strerror}") from error
 
 
 def _read(path: Path, packs: PackWriter) -> Reading:
