@@ -21,13 +21,13 @@ class Bot:
     """Of one host. Contents are never the same by chance, so that a torn file looks like none of them."""
 
     def __init__(
-        self, disk: Disk, root: str, random: Random, serial: Callable[[], int], toggles: float = 0.0
+        self, disk: Disk, root: str, random: Random, serial: Callable[[], int], habit: str = ""
     ) -> None:
         self._disk = disk
         self._root = root
         self._random = random
         self._serial = serial
-        self._toggles = toggles
+        self._habit = habit
         self._old: list[bytes] = []
         self._moved = ("", "")
         actions = {
@@ -47,8 +47,8 @@ class Bot:
 
     def act(self) -> str:
         """What it did."""
-        if self._random.random() < self._toggles:
-            return self._toggle()
+        if self._habit and self._random.random() < 0.8:
+            return self._toggle() if self._habit == "toggles" else self._hammer()
         (action,) = self._random.choices(self._actions, self._weights)
         return action()
 
@@ -58,6 +58,11 @@ class Bot:
         if self._disk.find(on) is None and self._disk.find(off) is None:
             return self._put(on, b"")
         return self._rename(on, off) if self._disk.find(on) else self._rename(off, on)
+
+    def _hammer(self) -> str:
+        """The same file again and again, mostly of one size: what reads it meanwhile sees two halves."""
+        path = f"{self._root}/{self._random.choice(VALUES)}"
+        return self._put(path, self._new(self._random.choice((24, 24, 24, 40))))
 
     def _write(self) -> str:
         path = self._a_path(self._random.choice(VALUES))

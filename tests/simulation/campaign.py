@@ -26,8 +26,8 @@ class Failure:
 
 def run(seed: int, mutation: str = "", *, traced: bool = False) -> tuple[Failure | None, list[str]]:
     """One run; and its trace, where it is wanted."""
-    world = World(seed, traced=traced)
     with MUTATIONS[mutation].active() if mutation else nullcontext():
+        world = World(seed, traced=traced)
         try:
             world.run()
         except Violation as violation:

@@ -93,6 +93,10 @@ class DiskCalls:
         self.step("fstat", "")
         return status(self._open[descriptor])
 
+    def fchmod(self, descriptor: int, mode: int) -> None:
+        self.step("fchmod", "")
+        self.disk.change_mode(self._open[descriptor], mode)
+
     def pread(self, descriptor: int, length: int, offset: int) -> bytes:
         self.step("pread", "")
         return self._open[descriptor].data[offset : offset + length]

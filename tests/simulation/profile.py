@@ -32,8 +32,8 @@ class Profile:
     # Of system calls on a host with a running bot.
     bot_acts: float
     killed_at_call: float
-    # Of the bot's actions.
-    toggles: float
+    # What the bot does most of the time.
+    habit: str
     # Weights of what happens between them.
     starts: float
     syncs: float
@@ -46,6 +46,8 @@ class Profile:
     volume_losses: float
     cache_losses: float
     sleeps: float
+    # Of requests: before which the process falls asleep.
+    dozes: float
 
     @classmethod
     def drawn(cls, random: random.Random) -> Profile:
@@ -69,9 +71,9 @@ class Profile:
             late=rate(),
             doubled=rate(),
             killed_at_request=rate(0.2),
-            bot_acts=random.choice((0.0, 0.0, 0.01, 0.05, 0.3)),
+            bot_acts=random.choice((0.0, 0.01, 0.05, 0.3)),
             killed_at_call=rate(0.1),
-            toggles=random.choice((0.0, 0.0, 0.0, 0.9)),
+            habit=random.choice(("", "", "toggles", "hammers")),
             starts=random.choice((1.0, 3.0)),
             syncs=random.choice((2.0, 5.0)),
             stops=rate(2.0),
@@ -83,4 +85,5 @@ class Profile:
             volume_losses=rate(0.5),
             cache_losses=rate(0.5),
             sleeps=rate(4.0),
+            dozes=rate(0.4),
         )

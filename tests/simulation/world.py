@@ -96,6 +96,9 @@ class World:
         self.told(f"{process.name}: {text}")
         if self._happens(self.profile.killed_at_request):
             self._die(process, owner)
+        if self._happens(self.profile.dozes):
+            self.told(f"{process.name} falls asleep")
+            process.weight = ASLEEP
         process.pause()
 
     def at_call(self, call: str, path: str) -> None:
@@ -115,7 +118,7 @@ class World:
     # The run.
 
     def _host(self, name: str) -> Host:
-        bot = Bot(self.disk, f"/{name}/state", self.random, self.serial, self.profile.toggles)
+        bot = Bot(self.disk, f"/{name}/state", self.random, self.serial, self.profile.habit)
         return Host(name, self.calls, bot, self.ledger)
 
     def _current(self) -> tuple[Process, object]:

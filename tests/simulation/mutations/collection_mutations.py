@@ -10,9 +10,10 @@ from agent.object_store import ObjectStore
 from agent.statelog import collect, names, retention
 from agent.statelog.catalogue import Catalogue, Record
 from agent.statelog.entry import Entry, EntryLog
+from agent.statelog.linear import LinearLog
 from agent.statelog.retention import Plan
 from tests.simulation.host import BUCKET
-from tests.simulation.mutations.mutation import mutation, swap
+from tests.simulation.mutations.mutation import mutation, swap, weather
 
 
 @mutation("the collection deletes also what was made for entries that are not there yet", "complete")
@@ -22,6 +23,7 @@ def uploads_under_way_collected(stack: ExitStack) -> None:
 
 @mutation("the collection knows no pins", "pinned")
 def pins_ignored(stack: ExitStack) -> None:
+    weather(stack, steps=400, keep_last=1, collections=3.0, pins=2.0)
     plan = retention.plan
 
     def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
@@ -109,3 +111,9 @@ def records_overwritten(stack: ExitStack) -> None:
             create(self, bucket, key, data)
 
     swap(stack, ObjectStore, "create", mutated)
+
+
+@mutation("who creates an entry does not read its parent back", "acknowledged", "fence-missed")
+def parent_not_read_back(stack: ExitStack) -> None:
+    weather(stack, hosts=3, steps=400, keep_last=1, collections=4.0, dozes=0.1, sleeps=1.0, rollbacks=0.5)
+    swap(stack, LinearLog, "holds", lambda self, number, nonce: True)

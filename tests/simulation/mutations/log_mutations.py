@@ -11,7 +11,7 @@ from agent.statelog import history, local
 from agent.statelog.entry import CLAIM, ROLLBACK, Entry, EntryLog, position
 from agent.statelog.local import Local
 from agent.statelog.state_log import StateLog
-from tests.simulation.mutations.mutation import mutation, swap
+from tests.simulation.mutations.mutation import mutation, swap, weather
 
 
 @mutation("a start takes the state without a claim", "acknowledged")
@@ -215,6 +215,8 @@ def one_claim_remembered(stack: ExitStack) -> None:
 
 @mutation("an idle run looks at the next entry only, which may be its own", "fence-missed")
 def only_the_next_entry_looked_at(stack: ExitStack) -> None:
+    weather(stack, hosts=3, lost_answer=0.1, failed_though_done=0.1)
+
     def mutated(self: StateLog, epoch: str) -> None:
         mine = self._mine(epoch)
         other = self._log.find(mine.generation + 1)
@@ -224,3 +226,9 @@ def only_the_next_entry_looked_at(stack: ExitStack) -> None:
             raise self._fenced_by(other)
 
     swap(stack, StateLog, "refuse_fenced", mutated)
+
+
+@mutation("a commit whose answer was lost is forgotten when nothing is left to commit", "order")
+def doubt_forgotten(stack: ExitStack) -> None:
+    weather(stack, steps=400, late=0.2, habit="toggles", syncs=5.0)
+    swap(stack, StateLog, "_is_in_doubt", lambda self, mine: False)

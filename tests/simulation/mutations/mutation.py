@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 from unittest.mock import patch
+
+from tests.simulation.profile import Profile
 
 Patches = Callable[[ExitStack], None]
 
@@ -49,3 +52,13 @@ def mutation(what: str, *shown_by: str) -> Callable[[Patches], Patches]:
 def swap(stack: ExitStack, owner: object, name: str, new: object) -> None:
     """For as long as the mutation lasts, and never for a part of it: calls of many processes overlap."""
     stack.enter_context(patch.object(owner, name, new))
+
+
+def weather(stack: ExitStack, **profile: object) -> None:
+    """What the fault needs to show often, so that no change of the code can hide it from a thousand runs."""
+    drawn = Profile.drawn
+
+    def mutated(random: Random) -> Profile:
+        return replace(drawn(random), **profile)  # type: ignore[arg-type]  # its fields
+
+    swap(stack, Profile, "drawn", mutated)

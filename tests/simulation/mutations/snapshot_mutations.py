@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 
+from agent.errors import SnapshotUnstable
 from agent.statelog import snapshot
+from agent.statelog.packs import PackWriter
 from tests.simulation.mutations.mutation import mutation, swap
 
 
@@ -31,3 +35,37 @@ def vanished_files_given_up(stack: ExitStack) -> None:
 @mutation("directories are listed once, though a file may move between them meanwhile", "bit-exact")
 def directories_listed_once(stack: ExitStack) -> None:
     swap(stack, snapshot, "_is_unchanged", lambda path, listing: True)
+
+
+@mutation("a file whose times look unchanged is believed, however young they are", "bit-exact")
+def young_times_believed(stack: ExitStack) -> None:
+    def mutated(path: Path, packs: PackWriter) -> snapshot.Reading:
+        for _ in range(snapshot.READ_ATTEMPTS):
+            reading = _read_once(path, packs)
+            if reading.settled:
+                return replace(reading, settled=False)
+        raise SnapshotUnstable("changes all the time")
+
+    swap(stack, snapshot, "_read", mutated)
+
+
+@mutation("a file is read once, whether it changes meanwhile or not", "bit-exact")
+def read_once(stack: ExitStack) -> None:
+    swap(stack, snapshot, "_read", lambda path, packs: replace(_read_once(path, packs), settled=False))
+
+
+def _read_once(path: Path, packs: PackWriter) -> snapshot.Reading:
+    """``settled`` tells only that its status is the same before and after."""
+    # The simulated one.
+    fstat = vars(snapshot)["os"].fstat
+    try:
+        with snapshot._readable(path, 0) as descriptor:
+            before = fstat(descriptor)
+            digests, _ = snapshot._digests(descriptor, before.st_size, packs, 0)
+            after = fstat(descriptor)
+    except OSError as error:
+        raise FileNotFoundError(path) from error
+    if len(digests) == 1 and not digests[0]:
+        raise FileNotFoundError(path)
+    settled = snapshot.key_of(before) == snapshot.key_of(after)
+    return snapshot.Reading(before, before.st_size, digests, settled)
