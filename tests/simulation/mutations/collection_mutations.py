@@ -71,6 +71,7 @@ def kept_versions_forgotten(stack: ExitStack) -> None:
 
 @mutation("the collection keeps trees, and no packs that only older generations have made", "complete")
 def packs_of_parents_forgotten(stack: ExitStack) -> None:
+    weather(stack, steps=400, keep_last=1, collections=3.0)
     used = collect._Collector._used
 
     def mutated(self: collect._Collector, kept: Iterable[Entry]) -> tuple[set[str], list[int]]:

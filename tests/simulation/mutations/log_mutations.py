@@ -81,6 +81,7 @@ def commit_without_fencing(stack: ExitStack) -> None:
 
 @mutation("a commit goes by the epoch that its disk remembers or finds, whoever asks", "one-writer")
 def epoch_not_compared(stack: ExitStack) -> None:
+    weather(stack, hosts=3, starts=3.0, cache_losses=2.0)
     mine = StateLog._mine
 
     def mutated(self: StateLog, epoch: str) -> Local:
@@ -200,6 +201,7 @@ def claim_not_remembered(stack: ExitStack) -> None:
 
 @mutation("an emptied directory is taken for the state", "kept", "restored")
 def emptied_directory_kept(stack: ExitStack) -> None:
+    weather(stack, hosts=1, volume_losses=1.0, crashes=1.0)
     swap(stack, StateLog, "_continues", lambda self, remembered, head: remembered.wrote(head.epoch))
 
 
