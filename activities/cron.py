@@ -18,6 +18,9 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# All seconds, minutes, days and months by their numbers are half of it.
+LONGEST = 1000
+LONGEST_SHOWN = 80
 INTERVAL = re.compile(r"(\d{1,9}[smhd])+", re.ASCII)
 LONGEST_INTERVAL_S = 366 * 86400
 LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
@@ -66,7 +69,12 @@ FIELDS = (
 
 def parse(expression: str) -> Cron:
     """``InvalidCron`` for what is none, also for dates that never come."""
+    if len(expression) > LONGEST:
+        raise InvalidCron(f"{expression[:LONGEST_SHOWN]!r}... is longer than {LONGEST} characters")
     text = expression.strip()
+    if len(expression) > LONGEST_SHOWN:
+        # What is wrong with it comes after it and shall be seen.
+        expression = expression[:LONGEST_SHOWN] + "..."
     if text.startswith("@every "):
         return Cron(interval_s=_interval(text.removeprefix("@every ").strip(), expression))
     if text.startswith("@"):

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from activities.errors import InvalidInput
 
+LONGEST_REASON = 400
+LONGEST_FIELD = 120
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -27,3 +30,9 @@ class InvalidDefinition(InvalidInput):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
+
+
+def one_line(text: object, longest: int = LONGEST_REASON) -> str:
+    """For a terminal: short, and nothing in it that a terminal would obey."""
+    line = " ".join(str(text).split())[:longest]
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
 from activities.cron import InvalidCron
 from activities.cron import parse as parse_cron
-from activities.definition.files import read_json, read_yaml, schema_problems
-from activities.definition.invalid import InvalidDefinition, Problem
+from activities.definition.files import read_json, read_yaml
+from activities.definition.invalid import InvalidDefinition, Problem, one_line
 from activities.definition.python_source import missing_main, syntax_problem
 from activities.definition.quantities import attempts, cpu_cores, days, megabytes, seconds, versions
-from activities.definition.secret_fields import secret_paths
+from activities.definition.schema import Secrets, hold_against
 from activities.errors import InvalidInput
 
 BOT_FILE = "bot-config.yaml"
@@ -62,7 +62,8 @@ PLATFORM_KEYS = (
     "host",
     "runtime_image",
 )
-Secrets = tuple[tuple[str | int, ...], ...]
+# More unknown fields than this are another program's file.
+WARNINGS = 20
 # Bots get their configuration as an environment variable, which the kernel bounds.
 LARGEST_CONFIG_BYTES = 120_000
 
@@ -77,7 +78,7 @@ class Definition:
     enabled: bool
     entry_files: dict[str, str]
     warnings: tuple[str, ...]
-    secrets: tuple[tuple[str | int, ...], ...] = ()
+    secrets: Secrets = ()
 
 
 class _Reader:
@@ -89,7 +90,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def wrong(self, field: str, reason: str) -> None:
-        self.problems.append(Problem(file=self.file, field=field, reason=reason))
+        self.problems.append(Problem(file=self.file, field=field, reason=one_line(reason)))
 
     def text(self, field: str, *, required: bool = False, default: str = "") -> str:
         value = self.values.get(field)
@@ -123,10 +124,10 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
     bot, config = _Reader(BOT_FILE, bot_values), _Reader(config_path.name, config_values)
     bot_type, runtime = bot.text("type", required=True), bot.text("runtime", required=True)
     if bot_type and bot_type not in (REALTIME, SCHEDULED):
-        bot.wrong("type", f"is {bot_type!r}, not realtime or scheduled")
+        bot.wrong("type", f"is {bot_type[:80]!r}, not realtime or scheduled")
     if runtime and runtime not in RUNTIMES:
-        near = difflib.get_close_matches(runtime, RUNTIMES, 1, 0.3)
-        bot.wrong("runtime", f"is {runtime!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        near = difflib.get_close_matches(runtime[:80], RUNTIMES, 1, 0.3)
+        bot.wrong("runtime", f"is {runtime[:80]!r}" + (f"; did you mean {near[0]}?" if near else ""))
     bot_name, version = bot.text("name", required=True), bot.text("version", required=True)
     if version and (len(version) > LONGEST_VERSION or not SEMVER.fullmatch(version)):
         bot.wrong("version", f"is {version[:80]!r}, not a semantic version such as 1.0.0")
@@ -152,7 +153,7 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
         raise InvalidDefinition(list(dict.fromkeys(problems)))
     known = {"name", "description", "version", "author", "type", "runtime", "entrypoints", "schema"}
     unknown = sorted(bot.values.keys() - known - {"readme", "metadata"})
-    warnings = [f"{BOT_FILE}: {name} is not known and means nothing" for name in unknown]
+    warnings = [f"{BOT_FILE}: {one_line(name)} is not known and means nothing" for name in unknown[:WARNINGS]]
     if runtime == "python3.11" and missing_main(directory / spec.entrypoint):
         warnings.append(f"{spec.entrypoint}: has no function main(bot_id, config) that can be seen")
     return Definition(
@@ -226,7 +227,7 @@ def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
         config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
     given = config.text("type")
     if given and bot_type and bot_name and given not in (bot_type, f"{bot_type}/{bot_name}"):
-        config.wrong("type", f"is {given!r}, but this bot is {bot_type}/{bot_name}")
+        config.wrong("type", f"is {given[:80]!r}, but this bot is {bot_type}/{bot_name}")
     schedule = config.values.get("schedule")
     if bot_type == SCHEDULED and not isinstance(schedule, str):
         config.wrong("schedule", "is required for a scheduled bot: a cron expression")
@@ -317,7 +318,6 @@ def _schema(
     if isinstance(required, list):
         own |= {key: config[key] for key in required if isinstance(key, str) and key in config}
     try:
-        secrets = tuple(secret_paths(schema, config))
-        return secrets, schema_problems(directory / name, config_path, own, secrets)
+        return hold_against(schema, directory / name, own, config, config_path)
     except InvalidDefinition as error:
         return (), error.problems

@@ -3,59 +3,67 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
 Path = tuple[str | int, ...]
-# Schemas may refer to themselves; a configuration is never as deep as this.
-DEEPEST = 60
-ALL_OF = ("allOf", "anyOf", "oneOf")
+Search = Callable[[str, str], object]
+BRANCHES = ("allOf", "anyOf", "oneOf")
 
 
-def secret_paths(schema: Any, config: Any) -> list[Path]:
+def secret_paths(schema: Any, config: Any, search: Search = re.search) -> list[Path]:
     """Of the values that are there, each once, an outer one instead of those inside it.
 
     A mark counts in every branch of ``anyOf`` and the like, also in one that the value does not match: rather
-    a secret too many. References are followed inside this schema alone.
+    a secret too many. References are followed inside this schema alone, also those that lead to themselves.
+    A schema may make this take for ever, so hostile ones belong in a process with limits. ``search`` looks
+    for a pattern in a name.
     """
     found: set[Path] = set()
-    _walk(schema, schema, config, (), found, DEEPEST)
+    seen: set[tuple[int, Path]] = set()
+    pending: list[tuple[Any, Any, Path]] = [(schema, config, ())]
+    while pending:
+        part, value, path = pending.pop()
+        if not isinstance(part, dict) or (id(part), path) in seen:
+            continue
+        seen.add((id(part), path))
+        if path and (part.get("writeOnly") is True or part.get("format") == "password"):
+            found.add(path)
+            continue
+        pending += [(other, value, path) for other in _of_same_value(schema, part)]
+        if isinstance(value, dict):
+            for key, each in value.items():
+                pending += [(other, each, (*path, key)) for other in _of_property(part, key, search)]
+        elif isinstance(value, list):
+            for index, each in enumerate(value):
+                pending.append((_of_item(part, index), each, (*path, index)))
     inside = {path for path in found if any(path[:length] in found for length in range(len(path)))}
     return sorted(found - inside, key=lambda path: tuple(map(str, path)))
 
 
-def _walk(root: Any, schema: Any, value: Any, path: Path, found: set[Path], depth: int) -> None:
-    if not isinstance(schema, dict) or depth == 0:
-        return
-    if path and (schema.get("writeOnly") is True or schema.get("format") == "password"):
-        found.add(path)
-        return
+def _of_same_value(root: Any, schema: dict[str, Any]) -> list[Any]:
+    parts = [schema.get(name) for name in ("if", "then", "else")]
     if isinstance(reference := schema.get("$ref"), str):
-        _walk(root, _referred(root, reference), value, path, found, depth - 1)
-    for name in ALL_OF:
+        parts.append(_referred(root, reference))
+    for name in BRANCHES:
         branches = schema.get(name)
-        for branch in branches if isinstance(branches, list) else ():
-            _walk(root, branch, value, path, found, depth - 1)
-    for name in ("if", "then", "else"):
-        _walk(root, schema.get(name), value, path, found, depth - 1)
-    if isinstance(value, dict):
-        for key, each in value.items():
-            for part in _of_property(schema, key):
-                _walk(root, part, each, (*path, key), found, depth - 1)
-    elif isinstance(value, list):
-        items = schema.get("items")
-        for index, each in enumerate(value):
-            part = items
-            if isinstance(items, list):
-                part = items[index] if index < len(items) else schema.get("additionalItems")
-            _walk(root, part, each, (*path, index), found, depth - 1)
+        parts += branches if isinstance(branches, list) else []
+    return parts
 
 
-def _of_property(schema: dict[str, Any], key: str) -> list[Any]:
+def _of_item(schema: dict[str, Any], index: int) -> Any:
+    items = schema.get("items")
+    if not isinstance(items, list):
+        return items
+    return items[index] if index < len(items) else schema.get("additionalItems")
+
+
+def _of_property(schema: dict[str, Any], key: str, search: Search) -> list[Any]:
     properties, patterns = schema.get("properties"), schema.get("patternProperties")
     parts = [properties[key]] if isinstance(properties, dict) and key in properties else []
     for pattern, part in patterns.items() if isinstance(patterns, dict) else ():
-        if re.search(pattern, key):
+        if search(pattern, key):
             parts.append(part)
     return parts or [schema.get("additionalProperties")]
 

@@ -95,8 +95,9 @@ def test_intervals(text: str, seconds: int) -> None:
         ("*/²  * * * *", "is no step"),
         ("1.5 * * * *", "minute: '1.5'"),
         ("\u0661 * * * *", "minute: "),
-        (f"{'9' * 5000} * * * *", "minute: "),
-        (f"*/{'9' * 5000} * * * *", "is no step"),
+        (f"{'9' * 900} * * * *", "minute: "),
+        (f"*/{'9' * 900} * * * *", "is no step"),
+        (f"{'9' * 5000} * * * *", "is longer than 1000 characters"),
         ("0 0 30 2 *", "day of month: this date never comes"),
         ("0 0 31 4,6,9,11 *", "never comes"),
         ("@often", "there is no form @often"),
@@ -113,4 +114,4 @@ def test_what_is_none_is_named(expression: str, words: str) -> None:
     with pytest.raises(InvalidCron) as refused:
         parse(expression)
     assert words in str(refused.value)
-    assert repr(expression) in str(refused.value)
+    assert repr(expression[:80])[:-1] in str(refused.value)

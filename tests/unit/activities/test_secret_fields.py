@@ -43,6 +43,7 @@ PASSWORD = {"type": "string", "format": "password"}
         ({"properties": {"a": {"$ref": "other.json#/s"}}}, {"a": 1}, []),
         ({"properties": {"a": {"$ref": "#/properties/a"}}}, {"a": {"a": 1}}, []),
         ({"properties": {"c": {"$ref": "#"}, "a": SECRET}}, {"c": {"c": {"a": 1}}}, [("c", "c", "a")]),
+        ({"allOf": [{"$ref": "#"}, {"properties": {"a": SECRET}}]}, {"a": 1}, [("a",)]),
         ({"properties": [], "items": 3, "allOf": "x", "patternProperties": 1}, {"a": 1}, []),
     ],
 )
