@@ -59,17 +59,22 @@ class Catalogue:
         self._log = LinearLog(store, bucket, f"{bot_id}/gc/", f"{bot_id}/gc/gc-begun")
 
     def newest(self) -> Record:
-        """Number 0 where nothing was ever collected or pinned."""
+        """Number 0 where nothing was ever collected or pinned. Listed again after it was read: see
+        ``EntryLog.head``."""
+        numbers = self._log.numbers()
         for _ in range(RACES):
-            numbers = self._log.numbers()
             if not numbers:
                 return Record()
+            before = max(numbers)
             try:
-                return self._decode(self._log.read(max(numbers)))
+                found = self._decode(self._log.read(before))
             except ObjectMissing:
-                # The listing was older than a deletion.
-                continue
-        raise StoreUnavailable(f"bot {self._bot_id}: listings are older than what they list")
+                # Deleted since it was listed.
+                found = None
+            numbers = self._log.numbers()
+            if found is not None and max(numbers, default=0) == before:
+                return found
+        raise StoreUnavailable(f"bot {self._bot_id}: what is kept moved with each of {RACES} listings")
 
     def follow(self, before: Record, **changes: object) -> Record | None:
         """The next record; None when somebody else came first, or may have: read again. Nothing is lost by

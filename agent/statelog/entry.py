@@ -72,14 +72,22 @@ class EntryLog:
         self._log = LinearLog(store, bucket, f"{bot_id}/log/", f"{bot_id}/gc/log-begun")
 
     def head(self) -> Entry | None:
-        """The newest entry, or None where there is no log. Found by what the keys say, not by their order."""
+        """The newest entry, or None where there is no log. Found by what the keys say, not by their order.
+
+        Listed again after it was read: whoever slept in between may have read what another one that slept has
+        written where the listed entry had been deleted.
+        """
+        numbers = self.generations()
         for _ in range(LISTINGS):
-            numbers = self.generations()
             if not numbers:
                 return None
-            if (newest := self.find(max(numbers))) is not None:
+            newest, before = self.find(max(numbers)), max(numbers)
+            numbers = self.generations()
+            if newest is not None and max(numbers, default=0) == before:
                 return newest
-        raise StoreUnavailable(f"{self._bucket}/{self._log.key(0)}: listings are older than what they list")
+        raise StoreUnavailable(
+            f"{self._bucket}/{self._log.key(0)}: moved with each of {LISTINGS} listings"
+        )
 
     def generations(self) -> list[int]:
         """All that are in the store, in no order."""
