@@ -85,9 +85,7 @@ class EntryLog:
             numbers = self.generations()
             if newest is not None and max(numbers, default=0) == before:
                 return newest
-        raise StoreUnavailable(
-            f"{self._bucket}/{self._log.key(0)}: moved with each of {LISTINGS} listings"
-        )
+        raise StoreUnavailable(f"{self._bucket}/{self._log.key(0)}: moved with each of {LISTINGS} listings")
 
     def generations(self) -> list[int]:
         """All that are in the store, in no order."""

@@ -285,6 +285,7 @@ def _read(path: Path, packs: PackWriter) -> Reading:
     it still is, it was there in between, too, when the file had the size that was read.
     """
     seen_size, seen = 0, [""]
+    grown: Reading | None = None
     for _ in range(READ_ATTEMPTS):
         started = time.time_ns()
         try:
@@ -302,10 +303,16 @@ def _read(path: Path, packs: PackWriter) -> Reading:
             raise
         if key_of(before) == key_of(after) and max(after.st_mtime_ns, after.st_ctime_ns) + RACY_NS < started:
             return Reading(after, after.st_size, digests, True)
-        # Of an empty file nothing can be found again, unless it is still empty.
-        grown = before.st_size > seen_size > 0
-        if (grown or before.st_size == seen_size) and beginning == seen:
+        alike = beginning == seen
+        if alike and before.st_size == seen_size:
             return Reading(before, before.st_size, digests, False)
+        # Twice, for what came since the last reading was seen once. Of an empty file nothing is found again.
+        if not alike or seen_size == 0:
+            grown = None
+        elif grown is not None:
+            return grown
+        else:
+            grown = Reading(before, before.st_size, digests, False)
         seen_size, seen = before.st_size, digests
     raise SnapshotUnstable(f"{path.name} changed during {READ_ATTEMPTS} attempts to read it")
 
