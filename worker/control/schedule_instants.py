@@ -22,9 +22,12 @@ async def next_instants(
 ) -> list[datetime]:
     """In the bot's zone, jitter included; also of a paused schedule. Fewer when there are no more."""
     found: list[datetime] = []
-    begin, span = after, FIRST_SPAN
+    span = FIRST_SPAN
     with temporal_calls(bot_id):
-        while len(found) < count and begin < after + HORIZON:
+        while len(found) < count and span < 4 * HORIZON:
+            # As the server goes: on from the last instant, which is not in the list. Begun elsewhere in an
+            # hour that clocks repeat it would count that hour in another way.
+            begin = found[-1] if found else after
             request = ListScheduleMatchingTimesRequest(
                 namespace=client.namespace, schedule_id=ids.schedule_id(bot_id)
             )
@@ -33,7 +36,6 @@ async def next_instants(
             answer = await client.workflow_service.list_schedule_matching_times(request)
             times = [time.ToDatetime(tzinfo=UTC) for time in answer.start_time]
             found += times
-            # What begins a span is not in it.
-            begin = times[-1] if len(times) >= SERVERS_LIMIT else begin + span
-            span *= 4
+            if len(times) < SERVERS_LIMIT:
+                span *= 4
     return [time.astimezone(ZoneInfo(zone)) for time in found[:count]]
