@@ -126,7 +126,10 @@ class StateLog:
         """Whether the directory is what the last epoch left; one that was emptied behind our back is not."""
         if not remembered.wrote(head.epoch):
             return False
-        return not remembered.tree or (self._state_dir.is_dir() and any(self._state_dir.iterdir()))
+        # The log may have more than is remembered here: a commit's answer can be lost.
+        return not (remembered.tree or head.tree) or (
+            self._state_dir.is_dir() and any(self._state_dir.iterdir())
+        )
 
     def _salvage(self, claim: Entry) -> tuple[int, str]:
         """Commit what the last run left; the generation, and why not all is saved. A bot may run on a state
