@@ -92,7 +92,8 @@ def make_laboratory(kind: str, directory: Path, s3: S3Server) -> Laboratory:
         pytest.skip(str(missing))
     from activities.backends.docker.backend import DockerBackend
 
-    engine = DockerBackend(root, image, docker_engine.HOST)
+    store_port = int(s3.endpoint.rpartition(":")[2])
+    engine = DockerBackend(root, image, docker_engine.HOST, {store_port})
     return Laboratory(backend=engine, kind=kind, root=root, s3=s3, confined=True)
 
 

@@ -43,7 +43,9 @@ def test_realtime_python_answers_queries_and_saves_its_last_words(
 ) -> None:
     bot = "realtime-python"
     assert f"{bot} (realtime) created: Running" in deployed[bot]
-    assert "Successfully installed the0-sdk" in deployed[bot], "pip's progress is not shown"
+    # Another test of the same stack may have installed them before.
+    told = ("Successfully installed the0-sdk", "dependencies are unchanged")
+    assert any(each in deployed[bot] for each in told), "pip's progress is not shown"
 
     def price() -> dict[str, object]:
         found: dict[str, object] = stack.json("query", bot, "/price", "currency=EUR")

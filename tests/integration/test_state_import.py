@@ -99,7 +99,8 @@ def test_an_archive_that_cannot_be_used_changes_nothing(
 ) -> None:
     outside = staged(store, bot_id, {"../outside": b"x"})
     large = staged(store, bot_id, {"large": bytes(2 << 20)})
-    store.put(BUCKET, f"{bot_id}/imports/torn", store.get(BUCKET, large)[:500])
+    whole = store.get(BUCKET, staged(store, bot_id, {"whole": bytes(range(256)) * 8}))
+    store.put(BUCKET, f"{bot_id}/imports/torn", whole[: len(whole) // 2])
     for key, reason in (
         (outside, "outside"),
         (large, "over the limit"),
