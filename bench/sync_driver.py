@@ -42,7 +42,8 @@ def main() -> None:
     # Only now: the agent has no json before it forks, so the fork has to pay for it.
     import json
 
-    print(json.dumps(found))
+    # What the fork hands to the agent's next question is bytes, and of no interest here.
+    print(json.dumps(found, default=repr))
 
 
 main()
