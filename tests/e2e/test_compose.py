@@ -97,13 +97,20 @@ def test_all_parts_are_healthy_and_listen_on_loopback_only(control_plane: Compos
         assert {each["HostIp"] for bound in published.values() for each in bound or ()} <= {"127.0.0.1"}
     gateway = control_plane.service("gateway")
     assert not [each for each in gateway["Mounts"] if each["RW"] or "docker.sock" in each["Source"]]
-    found = {each["name"]: each["result"] for each in json.loads(doctor(control_plane))}
-    wanted = ("Temporal", "object store", "gateway", "engine", "image", "isolation", "bots' network")
-    assert [found[name] for name in wanted] == ["ok"] * len(wanted)
+    inside = control_plane.run("worker", "durabot", "doctor", "--json")
+    outside = control_plane.host.run("doctor", "--json").stdout
+    for told in (inside, outside):
+        results = {each["name"]: each["result"] for each in json.loads(told)}
+        wanted = ("Temporal", "object store", "gateway", "engine", "image", "isolation", "bots' network")
+        assert [results[name] for name in wanted] == ["ok"] * len(wanted)
 
 
-def doctor(stack: ComposeStack) -> str:
-    return stack.run("worker", "durabot", "doctor", "--json")
+def test_data_is_for_its_owner_alone(control_plane: ComposeStack) -> None:
+    data = control_plane.host.directory
+    # Nobody else comes to what is in a directory that is closed.
+    closed = [*data.glob("temporal.db*"), data / "s3"]
+    assert {path.name: path.stat().st_mode & 0o077 for path in closed} == {path.name: 0 for path in closed}
+    assert len(closed) > 1
 
 
 def test_keys_are_made_at_the_first_start_and_shown_nowhere(control_plane: ComposeStack) -> None:

@@ -85,6 +85,7 @@ def _servers(settings: Settings) -> list[Check]:
 def _stack(settings: Settings) -> list[Check]:
     import asyncio
 
+    from activities.backends.locks import is_held
     from worker.embedded.ports import taken
     from worker.embedded.stack import ALL, SUPERVISOR, run_file
     from worker.temporal import connect
@@ -92,9 +93,14 @@ def _stack(settings: Settings) -> list[Check]:
     processes = run_file(settings)
     running = processes.living((SUPERVISOR, *ALL))
     checks = []
+    # Of servers that were started one by one, which then have the ports.
+    parts = SUPERVISOR not in running and is_held(processes.lock)
     if SUPERVISOR in running:
         found = ", ".join(f"{name} (pid {process.pid})" for name, process in running.items())
         checks.append(Check(name="stack", result="ok", found=f"running: {found}"))
+    elif parts:
+        checks.append(Check(name="stack", result="ok", found="its parts run, each by `durabot serve`"))
+        checks.append(_gateway(settings))
     elif not settings.temporal_embedded and not settings.s3_embedded:
         # Somebody else starts its parts, and here is maybe none of them.
         checks.append(_gateway(settings))
@@ -102,14 +108,14 @@ def _stack(settings: Settings) -> list[Check]:
         checks.append(Check(name="stack", result="warn", found="not running", fix="durabot up"))
         for line in taken(settings):
             checks.append(Check(name="port", result="fail", found=line, fix="set the variable that is named"))
-    if SUPERVISOR in running or not settings.temporal_embedded:
+    if SUPERVISOR in running or parts or not settings.temporal_embedded:
         try:
             asyncio.run(connect(settings.temporal_address_in_use, settings.temporal_namespace))
             checks.append(Check(name="Temporal", result="ok", found=settings.temporal_address_in_use))
         except DurabotError as error:
             fix = "see logs/temporal.log"
             checks.append(Check(name="Temporal", result="fail", found=str(error), fix=fix))
-    if SUPERVISOR in running or not settings.s3_embedded:
+    if SUPERVISOR in running or parts or not settings.s3_embedded:
         checks.append(_store(settings))
     return checks
 

@@ -36,5 +36,7 @@ def become(part: str, settings: Settings) -> NoReturn:
     if part == "s3":
         # As with its own: whoever waits for it finds them. Two makers would be in each other's way.
         make_secret_keys(settings)
+    # Databases and objects hold bots' configurations and states, which are not for every user of this host.
+    os.umask(0o077)
     service = SERVERS[part](settings)
     os.execve(service.argv[0], service.argv, {**os.environ, **service.environment})

@@ -18,11 +18,16 @@ class RunFile:
 
     directory: Path
 
+    @property
+    def lock(self) -> Path:
+        """Held by ``up``, or by servers that were started one by one."""
+        return self.directory / "lock"
+
     def claim(self) -> int | None:
         """A descriptor that keeps this data directory ours until it is closed or this process ends; None when
         somebody else has it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -34,7 +39,7 @@ class RunFile:
         """Keep the data directory from whoever would claim it, until this process and the program that takes
         its place have ended. False when somebody has claimed it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
         os.set_inheritable(descriptor, True)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
