@@ -1,4 +1,4 @@
-"""Which addresses the embedded stack listens on, and which data directory a command means."""
+"""Which addresses the embedded stack listens on, who sees its data, and which data is meant."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ def test_all_servers_listen_on_loopback_only(stack: Stack) -> None:
     assert all(addresses <= LOOPBACK for addresses in listening.values()), listening
     # The worker serves nobody; what the others listen on was really found.
     assert all(listening[name] for name in ("gateway", "temporal", "s3")), listening
+
+
+def test_data_is_for_its_owner_alone(stack: Stack) -> None:
+    data = stack.directory
+    # Nobody else comes to what is in a directory that is closed.
+    closed = [data, data / "s3", *data.glob("temporal.db*")]
+    assert {path.name: path.stat().st_mode & 0o077 for path in closed} == {path.name: 0 for path in closed}
+    assert len(closed) > 2
 
 
 def test_the_option_for_the_data_directory_wins_over_the_variable(stack: Stack, tmp_path: Path) -> None:

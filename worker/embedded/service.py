@@ -27,6 +27,8 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     # What a stop may take; the worker's includes the grace of all its bots.
     stop_s: float = 15
+    # Of what it writes; -1 is ours. Servers' files hold what is not for every user of this host.
+    umask: int = -1
 
 
 def program(name: str, package: str) -> str:

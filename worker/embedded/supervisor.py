@@ -86,6 +86,7 @@ class Supervisor:
                 stderr=output,
                 # Ctrl-C in a terminal is for the supervisor alone: it stops the others in order.
                 start_new_session=True,
+                umask=service.umask,
             )
         self._processes[service.name] = process
         self._run_file.write(service.name, process.pid)

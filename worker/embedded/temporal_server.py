@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from worker.embedded.privacy import OTHERS
 from worker.embedded.service import Service, program
 from worker.settings import Settings
 
@@ -60,4 +61,4 @@ def temporal_server(settings: Settings) -> Service:
             raise
         return True
 
-    return Service(name="temporal", argv=tuple(argv), ready=ready)
+    return Service(name="temporal", argv=tuple(argv), ready=ready, umask=OTHERS)
