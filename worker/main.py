@@ -34,7 +34,7 @@ from worker.payload_codec import payload_codec
 from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.storage import storage_access
-from worker.temporal import connect_patiently, register_search_attributes
+from worker.temporal import connect_patiently, create_namespace, register_search_attributes
 from worker.version import version
 from worker.watcher import FleetWatcher
 from worker.workflow_sandbox import workflow_runner
@@ -73,6 +73,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             # Their ends are told by the next worker.
             await _stop_containers(backend)
         return
+    if settings.temporal_create_namespace:
+        await create_namespace(client)
     await register_search_attributes(client)
     await _store_asked(checking, asked)
     control, host = _workers(settings, client, backend)

@@ -27,6 +27,10 @@ class Settings(BaseSettings):
 
     temporal_address: str = Field(default="", description="host:port of an existing Temporal server")
     temporal_namespace: str = "default"
+    temporal_create_namespace: bool = Field(
+        default=False,
+        description="the worker makes the namespace where it is missing; ended runs stay 3 days",
+    )
     temporal_port: int = Field(default=7233, description="port of the embedded Temporal server")
     temporal_ui_port: int = Field(default=8233, description="port of its Web UI")
 

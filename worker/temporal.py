@@ -1,4 +1,4 @@
-"""Reaching Temporal: one way to connect, and the search attributes that must exist before anything starts."""
+"""Reaching Temporal: one way to connect, and what must exist before anything starts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import logging
 import os
 from dataclasses import replace
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,6 +24,10 @@ log = logging.getLogger(__name__)
 CONNECT_S = 5.0
 RETRY_S = 0.2
 LARGEST_RETRY_S = 5.0
+# At RETRY_S: twice what a server by default takes to see what another has written.
+SEEN_TRIES = 100
+# The server's own default.
+ENDED_RUNS_STAY = timedelta(days=3)
 
 
 async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
@@ -64,8 +70,42 @@ async def connect_patiently(address: str, namespace: str, codec: PayloadCodec | 
             pause = min(pause * 2, LARGEST_RETRY_S)
 
 
+async def create_namespace(client: Client) -> None:
+    """Idempotent, and returns when the namespace can be used."""
+    service = client.workflow_service
+    try:
+        await service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise ControlPlaneUnavailable(f"namespace {client.namespace}: {error}") from error
+        request = RegisterNamespaceRequest(namespace=client.namespace)
+        request.workflow_execution_retention_period.FromTimedelta(ENDED_RUNS_STAY)
+        try:
+            await service.register_namespace(request)
+        except RPCError as refused:
+            if refused.status is not RPCStatusCode.ALREADY_EXISTS:
+                raise ControlPlaneUnavailable(f"namespace {client.namespace}: {refused}") from refused
+        log.info("made the namespace %s", client.namespace)
+    await _until_seen(client, RPCStatusCode.NOT_FOUND)
+
+
+async def _until_seen(client: Client, unseen: RPCStatusCode, query: str = "") -> None:
+    """Until a list no longer fails with this status: servers read namespaces anew every few seconds only."""
+    for _ in range(SEEN_TRIES):
+        try:
+            async for _ in client.list_workflows(query, limit=1):
+                pass
+            return
+        except RPCError as error:
+            if error.status is not unseen:
+                raise ControlPlaneUnavailable(f"namespace {client.namespace}: {error}") from error
+        await asyncio.sleep(RETRY_S)
+    raise ControlPlaneUnavailable(f"namespace {client.namespace} is made, but the server does not see it yet")
+
+
 async def register_search_attributes(client: Client) -> None:
-    """Idempotent; on a server where this worker lacks the right, an operator has to have done it."""
+    """Idempotent, and returns when they can be used. On a server where this worker lacks the right, an
+    operator has to have done it."""
     missing = {key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in attributes.ALL}
     request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
     try:
@@ -73,3 +113,5 @@ async def register_search_attributes(client: Client) -> None:
     except RPCError as error:
         if error.status is not RPCStatusCode.ALREADY_EXISTS:
             raise ControlPlaneUnavailable(f"search attributes cannot be registered: {error}") from error
+    every = " OR ".join(f"{key.name} = ''" for key in attributes.ALL)
+    await _until_seen(client, RPCStatusCode.INVALID_ARGUMENT, every)
