@@ -41,12 +41,14 @@ base-image: engine
 image: $(STAMP)
 	@PYTHON=$(VENV)/bin/python deploy/image/build.sh
 
-# The control plane in containers: its image, and the engine's `compose` command where that is missing.
+# The control plane in containers: its images, and the engine's `compose` command where that is missing. The first
+# time the Temporal server is built, which takes some minutes.
 compose-plugin:
 	@deploy/machine/compose-plugin.sh
 
 compose-images: $(STAMP)
 	@PYTHON=$(VENV)/bin/python deploy/control-plane/build.sh
+	@PYTHON=$(VENV)/bin/python deploy/temporal/build.sh
 
 # The main job on real servers, with nothing else needed. KEEP=1 leaves it running until Ctrl-C.
 demo: $(STAMP)

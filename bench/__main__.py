@@ -35,11 +35,12 @@ QUESTIONS = (
     "state_sync",
     "simulator",
     "docker_start",
+    "compose_up",
     "docker_fleet",
 )
 # With --backend docker these ask the same of containers; their results have a name of their own.
 EITHER = ("scheduled_start", "cold_query", "bot_restart")
-DOCKER_ALONE = ("docker_start", "docker_fleet")
+DOCKER_ALONE = ("docker_start", "compose_up", "docker_fleet")
 # Takes an hour, so only by its name.
 LONG = ("docker_fleet",)
 

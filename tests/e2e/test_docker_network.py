@@ -13,18 +13,9 @@ from tests.support.conditions import until
 from tests.support.docker_engine import HOST, Missing
 from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.stack import Stack
+from tests.support.starts_bot import BOT
 from worker.backend import make_backend
 
-BOT = """
-import os, pathlib, time
-def main(bot_id, config):
-    directory = pathlib.Path(os.environ["STATE_DIR"])
-    directory.mkdir(parents=True, exist_ok=True)
-    starts = directory / "starts"
-    starts.write_text(str(int(starts.read_text()) + 1 if starts.exists() else 1))
-    print("started", starts.read_text(), flush=True)
-    time.sleep(10000)
-"""
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
 
 

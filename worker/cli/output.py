@@ -33,6 +33,7 @@ NEXT_STEPS = {
     "bad_code": "make a new zip with bot-config.yaml at its root; nothing was changed",
     "cannot_pack": "correct the directory and deploy again; nothing was changed",
     "install_failed": "correct requirements.txt, or bring a vendor/ directory; nothing was changed",
+    "data_of_another_server": "start it with deploy/compose.yaml, or name another --data-dir",
     "data_dir_in_use": "stop that first: durabot down",
     "conflict": "`durabot status` of the bot shows what it does now",
     "program_missing": "`durabot doctor` shows what is missing",

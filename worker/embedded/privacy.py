@@ -9,6 +9,8 @@ from pathlib import Path
 from worker.embedded.run_file import RunFile
 
 OTHERS = 0o077
+# Of compose, whose containers start in any order.
+DATABASE = "postgres"
 
 
 def close_to_others(directory: Path) -> str:
@@ -23,7 +25,8 @@ def close_to_others(directory: Path) -> str:
         found = directory.stat()
     if not stat.S_IMODE(found.st_mode) & OTHERS:
         return ""
-    ours = RunFile(directory=directory / "run").lock.exists() or not any(directory.iterdir())
+    begun = {path.name for path in directory.iterdir()} <= {DATABASE}
+    ours = begun or RunFile(directory=directory / "run").lock.exists()
     if found.st_uid == geteuid() and ours and not found.st_mode & stat.S_ISVTX:
         directory.chmod(0o700)
         return f"{directory} was open to other users of this host; it is closed to them now"

