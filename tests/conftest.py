@@ -71,8 +71,9 @@ _status = [1]
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:
-    """For the end of the process, below."""
+    """The status is for the end of the process, below."""
     _status[0] = int(exitstatus)
+    docker_engine.remove_images()
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import socket
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from tests.contract.test_container_backend import agent_file, spec, until
 from tests.support import docker_engine
 
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
+SIOCGIFADDR = 0x8915
 needs_rules = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("iptables") is None, reason="rules need root and iptables"
 )
@@ -83,8 +86,16 @@ def listeners(sockets: ExitStack, count: int) -> list[int]:
 
 
 def addresses_of_this_host(backend: DockerBackend) -> list[str]:
-    shown = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
-    return [asyncio.run(backend.host_address()), *(each for each in shown if ":" not in each)]
+    """Without those of others' bridges, which come and go with their tests."""
+    found = [asyncio.run(backend.host_address())]
+    for _, name in socket.if_nameindex():
+        if not name.startswith(("lo", "br-", "veth")):
+            with socket.socket() as asking, suppress(OSError):
+                # It fails for one without an address.
+                told = fcntl.ioctl(asking, SIOCGIFADDR, struct.pack("256s", name.encode()))
+                found.append(socket.inet_ntoa(told[20:24]))
+    assert len(found) > 1
+    return found
 
 
 @needs_rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import sys
 import tarfile
 from collections.abc import Mapping
 from functools import cache
@@ -15,6 +16,9 @@ from activities.ports import ContainerBackend
 
 HOST = os.environ.get("DURABOT_DOCKER_HOST") or "unix:///var/run/docker.sock"
 BASE = os.environ.get("DURABOT_DOCKER_IMAGE") or "durabot-runtime:latest"
+
+MADE = "durabot-contract"
+_made: list[str] = []
 
 
 class Missing(Exception):
@@ -63,11 +67,11 @@ def _built(agent: bytes) -> str:
 def _image(recipe: str, files: Mapping[str, bytes]) -> str:
     import docker
 
-    # By content: checkouts that share an engine do not take each other's.
+    # By content and process: others that share the engine neither take it nor remove it.
     content = hashlib.sha256(recipe.encode())
     for data in files.values():
         content.update(data)
-    tag = f"durabot-contract:{content.hexdigest()[:12]}"
+    tag = f"{MADE}:{content.hexdigest()[:12]}-{os.getpid()}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
         for name, data in {"Dockerfile": recipe.encode(), **files}.items():
@@ -77,12 +81,37 @@ def _image(recipe: str, files: Mapping[str, bytes]) -> str:
     context.seek(0)
     client = docker.APIClient(HOST, version="auto")
     try:
+        _made.append(tag)
         for line in client.build(fileobj=context, custom_context=True, tag=tag, rm=True, decode=True):
             if "error" in line:
                 raise AssertionError(line["error"])
     finally:
         client.close()
     return tag
+
+
+def remove_images() -> None:
+    """Those that this process has made, and those of processes that were killed before they could do it."""
+    if not _made:
+        return
+    import docker
+
+    client = None
+    try:
+        client = docker.APIClient(HOST, version="auto")
+        tags = [tag for image in client.images(MADE) for tag in image["RepoTags"] or ()]
+        for tag in tags:
+            process = tag.rpartition("-")[2]
+            if tag in _made or (process.isdigit() and not Path(f"/proc/{process}").exists()):
+                # Also where a container that failed is left; without force the image would be, too.
+                client.remove_image(tag, force=True)
+    except docker.errors.DockerException as error:
+        # At the end of all tests, whose results shall be told.
+        print(f"images {MADE} are left: {error}", file=sys.stderr)
+    finally:
+        if client is not None:
+            client.close()
+    _made.clear()
 
 
 async def remove_networks(backend: ContainerBackend) -> None:
