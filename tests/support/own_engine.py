@@ -13,6 +13,8 @@ from pathlib import Path
 from tests.support.own_network import OwnNetwork
 
 START_S = 60.0
+# They have to be a user and a group of this host.
+MAPPED = ("nobody", "nogroup")
 
 
 def missing() -> str:
@@ -29,9 +31,10 @@ def missing() -> str:
 class OwnEngine:
     """Its directory has a short name of its own, because a socket's path has 107 bytes at most."""
 
-    def __init__(self, *, live_restore: bool) -> None:
+    def __init__(self, *, live_restore: bool = False, map_users: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="engine-"))
         self._live_restore = live_restore
+        self._map_users = map_users
         self.network = OwnNetwork()
         self._process: subprocess.Popen[bytes] | None = None
         self.image = ""
@@ -44,11 +47,20 @@ class OwnEngine:
         """Returns when it answers."""
         self.network.make()
         directory = self._directory
-        command = [*self.network.enter, "dockerd", "--host", self.host, "--data-root", f"{directory}/data"]
+        command = [
+            *self.network.enter,
+            *self._with_users(),
+            "dockerd",
+            "--host",
+            self.host,
+            "--data-root",
+            f"{directory}/data",
+        ]
         command += ["--exec-root", f"{directory}/exec", "--pidfile", f"{directory}/engine.pid"]
         command += ["--bridge", "none", "--iptables=false", "--ip6tables=false"]
         command += ["--default-address-pool", f"base={self.network.pool},size=24"]
         command += ["--live-restore"] * self._live_restore
+        command += [f"--userns-remap={':'.join(MAPPED)}"] * self._map_users
         with (directory / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + START_S
@@ -56,6 +68,18 @@ class OwnEngine:
             told = (directory / "engine.log").read_text(errors="replace")[-2000:]
             assert self._process.poll() is None, told
             assert time.monotonic() < deadline, told
+
+    def _with_users(self) -> list[str]:
+        """Before the engine's command: what users it may give to containers, told in files of this host that
+        only the engine sees otherwise."""
+        if not self._map_users:
+            return []
+        told = self._directory / "users"
+        told.write_text("".join(f"{name}:200000:65536\n" for name in MAPPED))
+        # They have to come to the engine's data.
+        self._directory.chmod(0o711)
+        mounts = " && ".join(f"mount --bind {told} /etc/{name}" for name in ("subuid", "subgid"))
+        return ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
 
     def end(self, number: signal.Signals) -> None:
         """By this signal; returns when it is over, and with it the containerd that it started."""

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from activities.errors import DurabotError
+from activities.errors import BackendRefused, DurabotError
 from worker.cli.check import Check
 from worker.settings import Settings
 
@@ -35,6 +35,9 @@ def docker_checks(settings: Settings) -> list[Check]:
     host, image = settings.docker_host, settings.docker_image
     try:
         checks.append(Check(name="engine", result="ok", found=engine_found(host)))
+    except BackendRefused as error:
+        fix = "set DURABOT_DOCKER_HOST to an engine that is not rootless and has no userns-remap"
+        return [*checks, Check(name="engine", result="fail", found=str(error), fix=fix)]
     except DurabotError as error:
         fix = "start the engine (`make engine`, as root), or set DURABOT_DOCKER_HOST to its socket"
         return [*checks, Check(name="engine", result="fail", found=str(error), fix=fix)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.backends.docker.engine import Engine
+from activities.backends.docker.mapped_users import refuse_mapped_users
 from agent.sources import digest
 
 # Put there by deploy/image/build.sh.
@@ -10,12 +11,13 @@ AGENT = "durabot.agent"
 
 
 def engine_found(host: str) -> str:
-    """One line; ``BackendUnavailable`` where no engine answers."""
+    """One line; ``BackendUnavailable`` where none answers, ``BackendRefused`` where it cannot run bots."""
     engine = Engine(host)
     try:
         info = engine.info()
     finally:
         engine.close()
+    refuse_mapped_users(host, info)
     restore = "go on without it" if info.get("LiveRestoreEnabled") else "end with it"
     return f"Docker {info['ServerVersion']} at {host}; containers {restore}"
 

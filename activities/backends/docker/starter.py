@@ -12,6 +12,7 @@ from activities.backends.docker.create import ENVIRONMENT_FILE, UID, agent_envir
 from activities.backends.docker.engine import Engine
 from activities.backends.docker.found import state_of
 from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
+from activities.backends.docker.mapped_users import refuse_mapped_users
 from activities.backends.docker.network import Networks
 from activities.backends.handed_over import make_directories, write_environment
 from activities.backends.layout import ContainerFiles, bot_lock, state_files
@@ -21,7 +22,6 @@ from activities.ports import ContainerSpec, ContainerState
 from agent import clear_directory
 
 UNSTARTED = ("created", "gone")
-MAPPED_USERS = ("name=rootless", "name=userns")
 
 
 class Starter:
@@ -168,10 +168,5 @@ class Starter:
         """Once: the engine must see our directories, and its users must be ours."""
         if self._checked:
             return
-        options = self._engine.info().get("SecurityOptions") or ()
-        if mapped := [name for name in MAPPED_USERS if any(name in option for option in options)]:
-            raise BackendRefused(
-                f"the engine at {self._engine.host} maps users ({mapped[0]}): bots could not write to the "
-                "directories that this host gives them"
-            )
+        refuse_mapped_users(self._engine.host, self._engine.info())
         self._checked = True
