@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,19 @@ def test_bots_outlive_a_kill_of_temporal_and_the_whole_control_plane(
     assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
     assert small.host.json("stop", "steady")["status"]["last_exit"]["final_sync"] == "ok"
     small.host.run("delete", "steady", "--yes")
+
+
+def test_uninstall_leaves_no_container_network_or_rule(small: ComposeStack, tmp_path: Path) -> None:
+    small.deploy(tmp_path / "bot", "left")
+    assert small.left_on_host()
+    small.down()
+    command = ("run", "--rm", "--no-deps", "-T", "worker", "durabot", "uninstall", "--yes", "--json")
+    done = small.compose_command(*command)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["removed"]) == 1
+    assert small.left_on_host() == []
+    small.up()
+    small.host.run("delete", "left", "--yes")
 
 
 def test_the_data_of_postgresql_is_refused(small: ComposeStack, tmp_path: Path) -> None:

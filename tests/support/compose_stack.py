@@ -210,6 +210,18 @@ class ComposeStack:
             return ""
         return str(answer.data["starts"]) if answer.status == 200 else ""
 
+    def left_on_host(self) -> list[str]:
+        """The bots' containers, networks and firewall rules."""
+        installation = str(vars(make_backend(self.host.worker_settings()))["installation"])
+        label = f"--filter=label=durabot.installation={installation}"
+        commands = (
+            ["docker", "ps", "--all", "--format={{.Names}}", label],
+            ["docker", "network", "ls", "--format={{.Name}}", label],
+            ["iptables", "--wait", "10", "-S"],
+        )
+        shown = [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in commands]
+        return [line for line in "".join(shown).splitlines() if installation in line]
+
     def kill(self, service: str) -> None:
         """SIGKILL to its process, behind the engine's back: after a `docker kill` nothing is started again.
         Returns when the engine has started it again and it is healthy."""

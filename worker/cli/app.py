@@ -30,6 +30,7 @@ COMMANDS = (
     "state",
     "secret",
     "delete",
+    "uninstall",
     "version",
 )
 
