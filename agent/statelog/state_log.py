@@ -81,8 +81,9 @@ class StateLog:
         After this every other epoch is fenced. A directory that this host's last epoch left, with nobody
         having claimed since, is kept, for it is newer than what the store has, and committed.
         """
-        epoch = os.urandom(16).hex()
         for _ in range(RACES):
+            # Anew each time: a claim that was refused may be in the log all the same, with others after it.
+            epoch = os.urandom(16).hex()
             head = self._log.head()
             remembered = local.load(self._cache_path)
             if head is None and remembered is not None:

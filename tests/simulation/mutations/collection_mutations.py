@@ -11,9 +11,45 @@ from agent.statelog import collect, names, retention
 from agent.statelog.catalogue import Catalogue, Record
 from agent.statelog.entry import Entry, EntryLog
 from agent.statelog.linear import LinearLog
-from agent.statelog.retention import Plan
+from agent.statelog.retention import Plan, Retention
 from tests.simulation.host import BUCKET
 from tests.simulation.mutations.mutation import mutation, swap, weather
+
+# Later than any entry: all of them are old.
+MOST_YOUNG = "9999"
+
+
+def collections_meet_rollbacks(stack: ExitStack) -> None:
+    """Each rollback is met by a whole collection between its hold and its entry, which is rare by chance.
+
+    By itself this breaks nothing.
+    """
+    weather(
+        stack,
+        steps=1000,
+        keep_last=1,
+        rollbacks=0.5,
+        collections=0.0,
+        starts=3.0,
+        syncs=5.0,
+        lost_answer=0.0,
+        refused=0.0,
+        late=0.0,
+        bot_acts=0.0,
+        pins=0.0,
+        readers=0.0,
+        killed_at_request=0.0,
+    )
+    follow = Catalogue.follow
+
+    def met(self: Catalogue, before: Record, **changes: object) -> Record | None:
+        after = follow(self, before, **changes)
+        if changes.keys() == {"holds"} and after is not None:
+            retention = Retention(keep_last=1, keep_days=1)
+            collect.collect(self._log._store, BUCKET, self._bot_id, retention, young=MOST_YOUNG)
+        return after
+
+    swap(stack, Catalogue, "follow", met)
 
 
 @mutation("the collection deletes also what was made for entries that are not there yet", "complete")
@@ -30,6 +66,30 @@ def pins_ignored(stack: ExitStack) -> None:
         return plan(entries, **{**rest, "pins": {}})  # type: ignore[arg-type]  # passed on
 
     swap(stack, collect, "plan", mutated)
+
+
+@mutation("the collection knows no holds, so a rollback under way loses its target", "complete")
+def holds_ignored(stack: ExitStack) -> None:
+    collections_meet_rollbacks(stack)
+    plan = retention.plan
+
+    def mutated(entries: Iterable[Entry], **rest: object) -> Plan:
+        return plan(entries, **{**rest, "holds": ()})  # type: ignore[arg-type]  # passed on
+
+    swap(stack, collect, "plan", mutated)
+
+
+@mutation("a rollback does not hold its target before it refers to it", "complete")
+def rollback_without_hold(stack: ExitStack) -> None:
+    collections_meet_rollbacks(stack)
+    follow = Catalogue.follow
+
+    def mutated(self: Catalogue, before: Record, **changes: object) -> Record | None:
+        if changes.keys() == {"holds"}:
+            changes = {"holds": ()}
+        return follow(self, before, **changes)
+
+    swap(stack, Catalogue, "follow", mutated)
 
 
 @mutation("the collection deletes entries before the record says so", "retention")

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.errors import SnapshotUnstable
 from agent.statelog import snapshot
 from agent.statelog.packs import PackWriter
-from tests.simulation.mutations.mutation import mutation, swap
+from tests.simulation.mutations.mutation import mutation, swap, weather
 
 
 @mutation("the stat cache trusts a file that was changed just now", "bit-exact")
@@ -20,6 +20,17 @@ def racy_files_trusted(stack: ExitStack) -> None:
 @mutation("the stat cache compares sizes only", "bit-exact")
 def only_sizes_compared(stack: ExitStack) -> None:
     swap(stack, snapshot, "key_of", lambda status: (status.st_size, 0, 0, 0))
+
+
+@mutation("the stat cache compares sizes and the times that programs may set", "bit-exact", "restored")
+def change_times_not_compared(stack: ExitStack) -> None:
+    weather(stack, steps=1000, habit="", syncs=5.0, lost_request=0.0, lost_answer=0.0, refused=0.0, late=0.0)
+    swap(stack, snapshot, "key_of", lambda status: (status.st_size, status.st_mtime_ns, 0, 0))
+
+
+@mutation("the stat cache does not look at a file that has a name of the last snapshot", "bit-exact")
+def renamed_files_believed(stack: ExitStack) -> None:
+    swap(stack, snapshot, "key_of", lambda status: (0, 0, 0, 0))
 
 
 @mutation("a file that was gone when it was read is not looked for again", "bit-exact")
