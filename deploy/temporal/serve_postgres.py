@@ -60,7 +60,8 @@ def _password() -> str:
     """Made once, readable by root alone."""
     file = _password_file()
     if not file.exists():
-        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
+        file.parent.chmod(0o700)
         scratch = file.with_name("new")
         scratch.touch(mode=0o600)
         scratch.write_text(secrets.token_urlsafe(30) + "\n")
