@@ -47,8 +47,8 @@ json.dump({name: hashlib.sha256((root / name).read_bytes()).hexdigest()
 """
 
 
-def problem() -> str:
-    """Why it cannot be started here, and what helps; empty when it can."""
+def problem(file: str) -> str:
+    """Why this one cannot be started here, and what helps; empty when it can."""
     if found := docker_engine.engine_problem():
         return found
     if docker_engine.HOST != "unix:///var/run/docker.sock":
@@ -61,7 +61,10 @@ def problem() -> str:
     own = {str(path.relative_to(root)): path for name in PACKAGES for path in (root / name).rglob("*.py")}
     parts = [*(DEPLOY / "temporal").glob("*.py"), *(DEPLOY / "temporal").glob("*.yaml")]
     temporal = {path.name: path for path in parts}
-    return _image_problem(IMAGE, "", own) or _image_problem(TEMPORAL_IMAGE, "/opt/durabot", temporal)
+    found = _image_problem(IMAGE, "", own)
+    if "postgres" in SERVICES[file]:
+        found = found or _image_problem(TEMPORAL_IMAGE, "/opt/durabot", temporal)
+    return found
 
 
 def _image_problem(image: str, root: str, files: Mapping[str, Path]) -> str:
@@ -83,7 +86,7 @@ def _image_problem(image: str, root: str, files: Mapping[str, Path]) -> str:
 @contextmanager
 def running(directory: Path, file: str = "compose.yaml") -> Iterator[ComposeStack]:
     """Up and healthy; taken down at the end, with the bots' containers and networks."""
-    if found := problem():
+    if found := problem(file):
         pytest.skip(found)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("DURABOT_", "COMPOSE_"))]:
