@@ -15,6 +15,13 @@ from tests.support.compose_stack import ComposeStack
 from tests.support.conditions import until
 from workflows import attributes
 
+# One that servers before ours had.
+OLD_SCHEMA = """
+export SQL_PASSWORD=$(cat /run/postgres/password)
+tool="temporal-sql-tool --ep postgres -p 5432 -u temporal --pl postgres12 --db temporal"
+$tool setup-schema --version 0.0
+$tool update-schema --schema-name postgresql/v12/temporal --version 1.11
+"""
 SCHEMAS = "SELECT curr_version || ' ' || (SELECT count(*) FROM schema_update_history) FROM schema_version"
 
 
@@ -61,6 +68,26 @@ def test_a_start_leaves_schemas_of_the_servers_version_as_they_are(control_plane
     control_plane.kill("temporal")
     after = [asked(control_plane, name, SCHEMAS) for name in ("temporal", "temporal_visibility")]
     assert after == before
+
+
+def test_a_start_that_was_cut_off_begins_anew_and_an_old_schema_is_upgraded(
+    control_plane: ComposeStack, tmp_path: Path
+) -> None:
+    newest = asked(control_plane, "temporal", SCHEMAS)
+    other = ComposeStack(tmp_path, f"{control_plane.project}-old")
+    half = other.host.directory / "postgres" / "new"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("17\n")
+    try:
+        assert other.compose_command("up", "-d", "--wait", "postgres").returncode == 0
+        assert not half.exists()
+        done = other.compose_command("run", "--rm", "--no-deps", "-T", "temporal", "sh", "-ec", OLD_SCHEMA)
+        assert done.returncode == 0, done.stderr
+        assert asked(other, "temporal", SCHEMAS).startswith("1.11 ")
+        assert other.compose_command("up", "-d", "--wait", "temporal").returncode == 0
+        assert asked(other, "temporal", SCHEMAS).split()[0] == newest.split()[0]
+    finally:
+        other.down()
 
 
 def test_the_password_is_asked_for_over_the_network(control_plane: ComposeStack) -> None:
