@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.statelog.entry import Position
-from agent.statelog.snapshot import Stat
+from agent.statelog.reading import Stat
 
 # More than can be asked for, one every few seconds, in the time for which a store accepts a signed request.
 CLAIMS = 1000

@@ -1,30 +1,25 @@
-"""A snapshot of the state directory: consistent per file, and as cheap as what changed."""
+"""A snapshot of the state directory: consistent per file and per database, and as cheap as what changed."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import posixpath
 import stat
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import SnapshotUnstable, StateTooLarge, StateUnreadable
-from agent.statelog.packs import CHUNK_BYTES, PackWriter
+from agent.statelog import databases, reading
+from agent.statelog.databases import checkpoints_held
+from agent.statelog.packs import PackWriter
+from agent.statelog.reading import LogRestarted, Stat
 from agent.statelog.tree import Node
-from agent.statelog.writeback import write_back
 
-READ_ATTEMPTS = 5
 LIST_ATTEMPTS = 3
-# A file touched this shortly before it was read may change again within one tick of its file system's
-# clock and look unchanged, so it is read again the next time.
-RACY_NS = 50_000_000
-
-Stat = tuple[int, int, int, int]
+DATABASE_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +32,16 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One file as it was at one instant: ``size`` bytes. ``settled`` tells that its status vouches for it: it
-    did not change, and had not changed shortly before."""
+class Part:
+    """A file of the snapshot: as the last one had it, or as it was read now."""
 
+    path: str
     status: os.stat_result
-    size: int
-    digests: list[str]
-    settled: bool
+    known: Node | None
+    read: reading.Reading | None
+
+
+PartOf = Callable[[str, os.stat_result], Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +57,12 @@ class Listing:
 CHANGED = Listing(-1, None)
 
 
-def key_of(status: os.stat_result) -> Stat:
-    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
 def take(
-    root: Path, previous: Mapping[str, Node], stats: Mapping[str, Stat], packs: PackWriter, max_bytes: int
+    root: Path,
+    previous: Mapping[str, Node],
+    stats: Mapping[str, Stat],
+    packs: PackWriter,
+    max_bytes: int,
 ) -> Snapshot:
     """Read what the stat cache does not vouch for; chunks go to ``packs`` as they are read.
 
@@ -73,7 +70,7 @@ def take(
     during every attempt. Sockets, fifos, devices and links that leave the state are left out. What was
     listed and then gone may have got another name that the list does not have: then all is looked at again.
     """
-    for _ in range(READ_ATTEMPTS - 1):
+    for _ in range(reading.READ_ATTEMPTS - 1):
         taken, vanished = _opened(root, previous, stats, packs, max_bytes)
         if not vanished:
             break
@@ -84,7 +81,11 @@ def take(
 
 
 def _opened(
-    root: Path, previous: Mapping[str, Node], stats: Mapping[str, Stat], packs: PackWriter, max_bytes: int
+    root: Path,
+    previous: Mapping[str, Node],
+    stats: Mapping[str, Stat],
+    packs: PackWriter,
+    max_bytes: int,
 ) -> tuple[Snapshot, bool]:
     """Directories that the bot closed to itself are open meanwhile: nothing in them could be reached."""
     closed: list[tuple[Path, int]] = []
@@ -122,6 +123,17 @@ def _take(
     nodes: list[Node] = []
     kept: dict[str, Stat] = {}
     pending: list[tuple[int, list[str]]] = []
+
+    def part(path: str, status: os.stat_result) -> Part:
+        known = previous.get(path)
+        if known is not None and known.kind == "f" and stats.get(path) == reading.key_of(status):
+            return Part(path, status, known, None)
+        read = reading.read_log if path in spoken_for else reading.read
+        return Part(path, status, None, read(root / path, packs))
+
+    whole = _databases(root, found, stats)
+    # Saved with their databases, or not at all.
+    spoken_for = {beside for path in whole for beside in databases.beside(path)}
     for path, status in found:
         mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISDIR(status.st_mode):
@@ -135,25 +147,82 @@ def _take(
                 continue
             if stays_inside(path, target):
                 nodes.append(Node(path=path, kind="l", mode=0o777, mtime_ns=0, target=target))
-        elif (known := previous.get(path)) and known.kind == "f" and stats.get(path) == key_of(status):
-            kept[path] = key_of(status)
-            nodes.append(known if known.mode == mode else replace(known, mode=mode))
-        else:
+        elif path not in spoken_for:
             try:
-                read = _read(root / path, packs)
+                parts = _together(root, path, part) if path in whole else [part(path, status)]
             except (FileNotFoundError, NotADirectoryError):
                 vanished = True
                 continue
-            if read.settled:
-                kept[path] = key_of(read.status)
-            pending.append((len(nodes), read.digests))
-            # Of the instant that was read: it may have got another since it was listed.
-            mode, mtime_ns = stat.S_IMODE(read.status.st_mode), read.status.st_mtime_ns
-            nodes.append(Node(path=path, kind="f", mode=mode, mtime_ns=mtime_ns, size=read.size))
+            for each in parts:
+                if each.read is None or each.read.settled:
+                    kept[each.path] = reading.key_of(each.read.status if each.read else each.status)
+                if each.read:
+                    # It may have become a database meanwhile.
+                    vanished |= status.st_size == 0 < each.read.size
+                    pending.append((len(nodes), each.read.digests))
+                nodes.append(_node(each))
     packs.flush()
     for index, digests in pending:
         nodes[index] = replace(nodes[index], chunks=tuple(packs.place(digest) for digest in digests))
     return Snapshot(nodes, total, kept), vanished
+
+
+def _node(part: Part) -> Node:
+    """Without its chunks where it was read. Of the instant of that: it may have got another mode since it was
+    listed."""
+    status = part.read.status if part.read else part.status
+    mode = stat.S_IMODE(status.st_mode)
+    if part.known:
+        return part.known if part.known.mode == mode else replace(part.known, mode=mode)
+    assert part.read is not None
+    return Node(path=part.path, kind="f", mode=mode, mtime_ns=status.st_mtime_ns, size=part.read.size)
+
+
+def _databases(root: Path, found: list[tuple[str, os.stat_result]], stats: Mapping[str, Stat]) -> set[str]:
+    """Those whose logs have to be looked at."""
+    files = {path for path, status in found if stat.S_ISREG(status.st_mode)}
+    result = set()
+    for path, status in found:
+        if path not in files or not databases.may_be_one(status):
+            continue
+        if stats.get(path) == reading.key_of(status) and files.isdisjoint(databases.beside(path)):
+            # Complete by itself, whatever it is.
+            continue
+        with suppress(OSError), reading.readable(root / path, 0) as descriptor:
+            if os.pread(descriptor, len(databases.MAGIC), 0) == databases.MAGIC:
+                result.add(path)
+    return result
+
+
+def _together(root: Path, path: str, part: PartOf) -> list[Part]:
+    """A database and its logs as they were at one instant."""
+    for _ in range(DATABASE_ATTEMPTS):
+        with checkpoints_held(root / path):
+            # What was changed just now may change again without a sign of it; held, it comes to rest.
+            if found := _at_rest(root, path, part):
+                return found
+            time.sleep(reading.RACY_NS / 10**9)
+            if found := _at_rest(root, path, part):
+                return found
+    raise SnapshotUnstable(f"the database {path} was changed during {DATABASE_ATTEMPTS} attempts to read it")
+
+
+def _at_rest(root: Path, path: str, part: PartOf) -> list[Part]:
+    """Empty unless the database was the same all the time."""
+    file = root / path
+    ends = databases.logs(file)
+    main = part(path, file.lstat())
+    status = main.read.status if main.read else main.status
+    if main.read and not main.read.settled:
+        return []
+    try:
+        parts = [main, *(part(path + end, (root / (path + end)).lstat()) for end in ends)]
+    except (FileNotFoundError, LogRestarted):
+        return []
+    unchanged = reading.key_of(file.lstat()) == reading.key_of(status) and set(databases.logs(file)) <= set(
+        ends
+    )
+    return parts if unchanged else []
 
 
 def stays_inside(path: str, target: str) -> bool:
@@ -188,9 +257,9 @@ def _list_all(
     while waiting:
         below = waiting.pop()
         try:
-            with _readable(root / below, os.O_DIRECTORY) as descriptor:
+            with reading.readable(root / below, os.O_DIRECTORY) as descriptor:
                 changed_at = os.fstat(descriptor).st_mtime_ns
-                settled = changed_at + RACY_NS < time.time_ns()
+                settled = changed_at + reading.RACY_NS < time.time_ns()
                 names = sorted(os.listdir(descriptor))  # noqa: PTH208 - pathlib knows no descriptors
                 entries = [(name, _status(name, descriptor)) for name in names]
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -226,7 +295,7 @@ def _is_unchanged(path: Path, listing: Listing) -> bool:
             return False
         if listing.names is None:
             return True
-        with _readable(path, os.O_DIRECTORY) as descriptor:
+        with reading.readable(path, os.O_DIRECTORY) as descriptor:
             return sorted(os.listdir(descriptor)) == listing.names  # noqa: PTH208 - likewise
     except OSError:
         return False
@@ -239,96 +308,3 @@ def _status(name: str, directory: int) -> os.stat_result | None:
         return None
     except PermissionError as error:
         raise StateUnreadable(f"{name} in the state cannot be reached: {error.strerror}") from error
-
-
-@contextmanager
-def _readable(path: Path, flags: int) -> Iterator[int]:
-    """Opened for reading. What a bot closed to itself belongs to us all the same: it is opened for a moment.
-
-    Never waits for the other end of a fifo that took a file's place.
-    """
-    flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags)
-    except PermissionError:
-        descriptor = _open_closed(path, flags)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _open_closed(path: Path, flags: int) -> int:
-    """Its mode is put back at once, and never to another file that got its name meanwhile."""
-    try:
-        closed = path.lstat()
-        mode = stat.S_IMODE(closed.st_mode)
-        path.chmod(mode | (0o700 if flags & os.O_DIRECTORY else 0o400))
-        try:
-            descriptor = os.open(path, flags)
-        except OSError:
-            if path.lstat().st_ino == closed.st_ino:
-                path.chmod(mode)
-            raise
-        if os.fstat(descriptor).st_ino == closed.st_ino:
-            os.fchmod(descriptor, mode)
-        return descriptor
-    except PermissionError as error:
-        raise StateUnreadable(f"{path.name} in the state cannot be read: {error.strerror}") from error
-
-
-def _read(path: Path, packs: PackWriter) -> Reading:
-    """A copy of one instant.
-
-    A file that grows all the time is never at rest, and one that was changed just now may change again
-    without a sign of it. Then what was read before is looked for at the beginning of what is read now: where
-    it still is, it was there in between, too, when the file had the size that was read.
-    """
-    seen_size, seen = 0, [""]
-    grown: Reading | None = None
-    for _ in range(READ_ATTEMPTS):
-        started = time.time_ns()
-        try:
-            with _readable(path, 0) as descriptor:
-                write_back(descriptor)
-                before = os.fstat(descriptor)
-                if not stat.S_ISREG(before.st_mode):
-                    raise FileNotFoundError(path)
-                digests, beginning = _digests(descriptor, before.st_size, packs, seen_size)
-                after = os.fstat(descriptor)
-        except OSError as error:
-            # A link took its place.
-            if error.errno == errno.ELOOP:
-                raise FileNotFoundError(path) from error
-            raise
-        if key_of(before) == key_of(after) and max(after.st_mtime_ns, after.st_ctime_ns) + RACY_NS < started:
-            return Reading(after, after.st_size, digests, True)
-        alike = beginning == seen
-        if alike and before.st_size == seen_size:
-            return Reading(before, before.st_size, digests, False)
-        # Twice, for what came since the last reading was seen once. Of an empty file nothing is found again.
-        if not alike or seen_size == 0:
-            grown = None
-        elif grown is not None:
-            return grown
-        else:
-            grown = Reading(before, before.st_size, digests, False)
-        seen_size, seen = before.st_size, digests
-    raise SnapshotUnstable(f"{path.name} changed during {READ_ATTEMPTS} attempts to read it")
-
-
-def _digests(descriptor: int, length: int, packs: PackWriter, mark: int) -> tuple[list[str], list[str]]:
-    """Of the first ``length`` bytes, and of the first ``mark`` of them as if there were no more."""
-    digests, beginning = [], []
-    done = 0
-    while done < length and (block := os.pread(descriptor, min(CHUNK_BYTES, length - done), done)):
-        digests.append(packs.add(block))
-        if done + len(block) <= mark:
-            beginning.append(digests[-1])
-        elif done < mark:
-            beginning.append(hashlib.sha256(block[: mark - done]).hexdigest())
-        done += len(block)
-    if done < length:
-        # Cut meanwhile: like nothing that was read or will be.
-        return [""], []
-    return digests, beginning

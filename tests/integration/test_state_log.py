@@ -18,7 +18,7 @@ from agent.clear_directory import clear
 from agent.errors import Fenced, RestoreFailed, StateTooLarge, StateUnreadable, StoreUnavailable
 from agent.object_store import ObjectStore
 from agent.statelog import StateLog
-from agent.statelog.snapshot import RACY_NS
+from agent.statelog.reading import RACY_NS
 from tests.support.conditions import until
 from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from tests.simulation import database
 from tests.simulation.disk import Disk, Inode
 
 DIRECTORIES = ("", "a", "b", "a/c")
@@ -48,7 +49,9 @@ class Bot:
     def act(self) -> str:
         """What it did."""
         if self._habit and self._random.random() < 0.8:
-            return self._toggle() if self._habit == "toggles" else self._hammer()
+            return {"toggles": self._toggle, "hammers": self._hammer, "transacts": self._transact}[
+                self._habit
+            ]()
         (action,) = self._random.choices(self._actions, self._weights)
         return action()
 
@@ -63,6 +66,26 @@ class Bot:
         """The same file again and again, mostly of one size: what reads it meanwhile sees two halves."""
         path = f"{self._root}/{self._random.choice(VALUES)}"
         return self._put(path, self._new(self._random.choice((24, 24, 24, 40))))
+
+    def _transact(self) -> str:
+        """One step of a database with a write-ahead log: a transaction, a page that is copied into the
+        database, or a new beginning of the log when all of it is there."""
+        path, log = f"{self._root}/{database.NAME}", f"{self._root}/{database.LOG}"
+        found, logged = self._disk.find(path), self._disk.find(log)
+        if found is None:
+            return self._put(path, database.EMPTY)
+        frames = logged.data if logged is not None else b""
+        frame = database.frame(self._random.randrange(database.PAGES), self._serial())
+        if not frames or self._random.random() < 0.4:
+            return self._put(log, frames + frame if len(frames) < LARGEST_LOG else frames)
+        copied = database.checkpoint(found.data, frames)
+        if copied != found.data:
+            return self._put(path, copied)
+        if self._random.random() < 0.3:
+            self._disk.drop(log)
+            return "removes the database's log"
+        # As SQLite does, within the size that it had; what is left of the old one does not count any more.
+        return self._put(log, frame)
 
     def _write(self) -> str:
         path = self._a_path(self._random.choice(VALUES))
@@ -100,7 +123,7 @@ class Bot:
         return self._rename(other, path)
 
     def _move(self) -> str:
-        files = [path for path, inode in self._disk.walk(self._root) if inode.kind != "d"]
+        files = [path for path, inode in self._others() if inode.kind != "d"]
         if not files:
             return "nothing"
         old = self._random.choice(files)
@@ -117,7 +140,7 @@ class Bot:
         return self._rename(new, old)
 
     def _remove(self) -> str:
-        paths = [path for path, _ in self._disk.walk(self._root)]
+        paths = [path for path, _ in self._others()]
         if not paths:
             return "nothing"
         path = self._random.choice(paths)
@@ -133,7 +156,7 @@ class Bot:
         return f"links {self._short(path)} to {target}"
 
     def _change_mode(self) -> str:
-        found = [(path, inode) for path, inode in self._disk.walk(self._root) if inode.kind != "l"]
+        found = [(path, inode) for path, inode in self._others() if inode.kind != "l"]
         if not found:
             return "nothing"
         path, inode = self._random.choice(found)
@@ -145,6 +168,12 @@ class Bot:
         path = f"{self._root}/{self._random.choice(DIRECTORIES[1:])}"
         self._directories(path)
         return f"mkdir {self._short(path)}"
+
+    def _others(self) -> list[tuple[str, Inode]]:
+        """All but the parts of the database, which nobody takes apart."""
+        return [
+            (path, inode) for path, inode in self._disk.walk(self._root) if not path.startswith(database.NAME)
+        ]
 
     def _a_path(self, name: str) -> str:
         (directory,) = self._random.choices(DIRECTORIES, SHARES)

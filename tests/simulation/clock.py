@@ -34,6 +34,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now_ns / 10**9
 
+    def sleep(self, seconds: float) -> None:
+        self.advance(round(seconds * 10**9))
+
     def gmtime(self) -> int:
         return self.now_ns
 

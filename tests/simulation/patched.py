@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import ModuleType, SimpleNamespace
 
 from agent import clear_directory, object_store, sigv4
 from agent.errors import ObjectMissing
 from agent.object_store import ObjectStore
-from agent.statelog import catalogue, entry, history, packs, restore, snapshot, state_log
+from agent.statelog import (
+    catalogue,
+    databases,
+    entry,
+    history,
+    packs,
+    reading,
+    restore,
+    snapshot,
+    state_log,
+)
 from tests.simulation.clock import Clock
 from tests.simulation.contents import BOT
 from tests.simulation.disk_calls import DiskCalls, DiskPath
@@ -36,9 +46,15 @@ def patched(calls: DiskCalls, clock: Clock) -> Iterator[None]:
     stand_ins: list[tuple[ModuleType, str, object]] = [
         (snapshot, "os", calls),
         (snapshot, "time", clock),
+        # The disk has no locks.
+        (snapshot, "checkpoints_held", nullcontext),
+        (databases, "SMALLEST_PAGE_BYTES", CHUNK_BYTES),
+        (reading, "os", calls),
+        (reading, "time", clock),
         # The disk has no memory mapped files.
-        (snapshot, "write_back", lambda descriptor: None),
-        (snapshot, "CHUNK_BYTES", CHUNK_BYTES),
+        (reading, "write_back", lambda descriptor: None),
+        (reading, "CHUNK_BYTES", CHUNK_BYTES),
+        (reading, "LOG_HEADER_BYTES", CHUNK_BYTES),
         (packs, "PACK_BYTES", PACK_BYTES),
         (restore, "os", calls),
         (restore, "GAP_BYTES", GAP_BYTES),

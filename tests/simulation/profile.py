@@ -73,7 +73,7 @@ class Profile:
             killed_at_request=rate(0.2),
             bot_acts=random.choice((0.0, 0.01, 0.05, 0.3)),
             killed_at_call=rate(0.1),
-            habit=random.choice(("", "", "toggles", "hammers")),
+            habit=random.choice(("", "", "toggles", "hammers", "transacts")),
             starts=random.choice((1.0, 3.0)),
             syncs=random.choice((2.0, 5.0)),
             stops=rate(2.0),

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from agent.object_store import ObjectStore
-from agent.statelog import packs, restore, snapshot
+from agent.statelog import packs, reading, restore, snapshot
 from agent.statelog.packs import PackReader, PackWriter
 from agent.statelog.tree import Node
 from tests.simulation.bot import Bot
@@ -112,7 +112,7 @@ def _take(root: Path, objects: ObjectStore) -> list[Node]:
 
 @contextmanager
 def _small_pieces() -> Iterator[None]:
-    with patch.object(snapshot, "CHUNK_BYTES", CHUNK_BYTES), patch.object(packs, "PACK_BYTES", PACK_BYTES):
+    with patch.object(reading, "CHUNK_BYTES", CHUNK_BYTES), patch.object(packs, "PACK_BYTES", PACK_BYTES):
         yield
 
 

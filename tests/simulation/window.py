@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agent.statelog.snapshot import LIST_ATTEMPTS, stays_inside
+from tests.simulation import database
 from tests.simulation.contents import Kept, Version
 from tests.simulation.disk import Disk, Facet
 from tests.simulation.violation import Violation
@@ -33,9 +36,24 @@ class Window:
                 continue
             if all(path in at and self._is_alike(path, facet, at[path]) for at in self.listings):
                 raise Violation("bit-exact", f"{what} lacks {path!r}, which was there all the time")
+        self._check_database(version, what)
         # A bot that changes names all the time gets what is there at the last attempt.
         if len(others) < LIST_ATTEMPTS:
             self._check_moved(version, what)
+
+    def _check_database(self, version: Version, what: str) -> None:
+        """Both of its files together are of one instant."""
+
+        def opened(files: Mapping[str, Kept | Facet]) -> bytes:
+            data, frames = files.get(database.NAME), files.get(database.LOG)
+            if data is None:
+                return b""
+            return database.recovered(bytes(data.content), bytes(frames.content) if frames else b"")  # type: ignore[arg-type]  # no links
+
+        if opened(version) not in [opened(at) for at in self.listings]:
+            raise Violation(
+                "bit-exact", f"{what} has a database as it never was meanwhile: {opened(version)!r}"
+            )
 
     def _check_moved(self, version: Version, what: str) -> None:
         """A file that only changed its name is in the version by one of its names."""
