@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
 from activities.cron import InvalidCron
 from activities.cron import parse as parse_cron
+from activities.definition import limits
 from activities.definition.files import read_json, read_yaml
 from activities.definition.invalid import InvalidDefinition, Problem, one_line
 from activities.definition.python_source import missing_main, syntax_problem
@@ -140,6 +141,10 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
         if not IMAGE.fullmatch(image):
             config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
         spec = replace(spec, image=image)
+    spec = limits.with_defaults(spec, config.values)
+    if not config.problems:
+        for field, reason in limits.misfits(spec):
+            config.wrong(field, reason)
     secrets, of_schema = _schema(bot, directory, config_path, config.values)
     problems = [*bot.problems, *config.problems, *of_schema]
     if runtime == "python3.11":
@@ -154,6 +159,7 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
     known = {"name", "description", "version", "author", "type", "runtime", "entrypoints", "schema"}
     unknown = sorted(bot.values.keys() - known - {"readme", "metadata"})
     warnings = [f"{BOT_FILE}: {one_line(name)} is not known and means nothing" for name in unknown[:WARNINGS]]
+    warnings += [f"{config.file}: {warning}" for warning in limits.warnings(spec)]
     if runtime == "python3.11" and missing_main(directory / spec.entrypoint):
         warnings.append(f"{spec.entrypoint}: has no function main(bot_id, config) that can be seen")
     return Definition(

@@ -166,6 +166,15 @@ CASES: dict[str, tuple[list[Change], list[str]]] = {
     "endless memory": ([config(memory_limit="9" * 400)], ["config.json: memory_limit"]),
     "endless number": ([config(stop_grace=10**300)], ["config.json: stop_grace", "64 bits"]),
     "negative time": ([config(timeout=-1)], ["config.json: timeout", "-1"]),
+    "a grace beyond the timeout": (
+        [config(timeout="5s", stop_grace="10s")],
+        ["config.json: timeout", "5 s is not longer than the stop_grace"],
+    ),
+    "an endless stop": ([config(sync_budget="3h")], ["config.json: stop_grace", "a stop may take"]),
+    "runs that pile up": (
+        [config(timeout="40d", overlap="allow_all")],
+        ["config.json: timeout", "pile up", "buffer_one"],
+    ),
     "no attempts": ([config(max_attempts=0)], ["config.json: max_attempts", "from 1"]),
     "state limit in minutes": ([config(max_state_mb="5h")], ["config.json: max_state_mb", "'5h'"]),
     "tenant like a path": ([config(tenant="a/b")], ["config.json: tenant", "'a/b'"]),
