@@ -44,6 +44,9 @@ def write(root: Path, nodes: list[Node], packs: PackReader) -> None:
     filled = _fill(root, files, packs)
     for node in files:
         path = root / node.path
+        if filled.get(node.path, 0) == node.size > path.stat().st_size:
+            # It ends with a hole.
+            os.truncate(path, node.size)
         if not path.stat().st_size == filled.get(node.path, 0) == node.size:
             raise RestoreFailed(f"the state's file {node.path!r} has not the {node.size} bytes it had")
         path.chmod(node.mode)
@@ -74,9 +77,13 @@ def _fill(root: Path, files: list[Node], packs: PackReader) -> dict[str, int]:
                 at = place.offset(len(plain))
                 if at < 0:
                     raise RestoreFailed(f"the state's {place.node.path!r} is smaller than its last chunk")
+                filled[place.node.path] = filled.get(place.node.path, 0) + len(plain)
+                if plain.count(0) == len(plain):
+                    # What was a hole, or may be one.
+                    continue
                 with (root / place.node.path).open("r+b") as file:
                     file.seek(at)
-                    filled[place.node.path] = filled.get(place.node.path, 0) + file.write(plain)
+                    file.write(plain)
     return filled
 
 
