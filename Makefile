@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: simulate setup system toolchains engine base-image image compose-plugin compose-images demo test lint clean bench
+.PHONY: chaos simulate setup system toolchains engine base-image image compose-plugin compose-images demo test lint clean bench
 
 setup: $(STAMP)
 
@@ -67,6 +67,11 @@ test: $(STAMP) lint
 simulate: $(STAMP)
 	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) \
 		$(if $(FIRST),--first $(FIRST)) $(if $(MUTATION),--mutation $(MUTATION))
+
+# Storms of faults on the real system: SEEDS of them from SEED on.
+chaos: $(STAMP)
+	DURABOT_CHAOS_SEED=$(or $(SEED),1) DURABOT_CHAOS_SEEDS=$(or $(SEEDS),10) \
+		$(VENV)/bin/pytest -q -rP tests/chaos/test_storms.py
 
 # All measurements, or one: `make bench B=cold_query BACKEND=docker`. Their names are in bench/README.md.
 bench: $(STAMP)
