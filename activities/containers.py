@@ -7,9 +7,22 @@ from dataclasses import replace
 
 from temporalio import activity
 
+from activities.errors import StillRuns
 from activities.exit_report import exit_report
 from activities.failures import typed_failures
-from activities.messages import LOST, RUN_CONTAINER, STOP_CONTAINER, ExitReport, RunContainer, StopContainer
+from activities.messages import (
+    ADOPTED,
+    LOST,
+    RUN_CONTAINER,
+    SALVAGE_CONTAINER,
+    SET_ASIDE,
+    STOP_CONTAINER,
+    ExitReport,
+    KeptAside,
+    RunContainer,
+    SetAside,
+    StopContainer,
+)
 from activities.ports import ContainerBackend, ContainerSpec, ContainerState
 from activities.sealing.key_ring import KeyRing
 from activities.sealing.sealed_config import opened
@@ -31,9 +44,20 @@ class Containers:
     @activity.defn(name=RUN_CONTAINER)
     async def run_container(self, request: RunContainer) -> ExitReport:
         """Returns at once only for a container that has ended already; else the completion comes later."""
+        return await self._run(request)
+
+    @activity.defn(name=SALVAGE_CONTAINER)
+    async def salvage_container(self, request: RunContainer) -> ExitReport:
+        """The same for one that saves what another one left."""
+        return await self._run(request)
+
+    async def _run(self, request: RunContainer) -> ExitReport:
         info = activity.info()
         with typed_failures():
             state = await self._backend.inspect(request.container)
+            if state is None and request.salvage and STARTED not in info.heartbeat_details:
+                # Its end is known, and what its bot left behind ends with it.
+                await self._backend.remove(request.salvaged)
             if state is None:
                 if STARTED in info.heartbeat_details:
                     # It ran, and its remains are gone. Starting it again is for the workflow to decide.
@@ -49,7 +73,12 @@ class Containers:
                     workflow_run_id=info.workflow_run_id or "",
                     activity_id=info.activity_id,
                 )
-                state = await self._start(container_spec(self._opened(request), self._storage, waiting))
+                try:
+                    state = await self._start(container_spec(self._opened(request), self._storage, waiting))
+                except StillRuns as running:
+                    if not request.salvage:
+                        raise
+                    return adopted(request, running)
             activity.heartbeat(STARTED)
             if state.phase == "exited":
                 return exit_report(state)
@@ -58,6 +87,9 @@ class Containers:
     def _opened(self, request: RunContainer) -> RunContainer:
         """Secret values of the configuration are open from here on, and for the bot alone."""
         bot = request.spec
+        if request.salvage:
+            # It is told nothing of them.
+            return request
         return replace(request, spec=replace(bot, config=opened(bot.config, self._keys, bot.bot_id)))
 
     async def _start(self, spec: ContainerSpec) -> ContainerState:
@@ -81,3 +113,22 @@ class Containers:
                 activity.heartbeat()
                 await asyncio.wait([stopping], timeout=BEAT_SECONDS)
             await stopping
+
+    @activity.defn(name=SET_ASIDE)
+    async def set_aside(self, request: SetAside) -> KeptAside:
+        """A retry finds what was moved before."""
+        with typed_failures():
+            place = await self._backend.set_aside(request.bot_id, request.run_id)
+        return KeptAside(place=place)
+
+
+def adopted(request: RunContainer, running: StillRuns) -> ExitReport:
+    """Each start saves what it finds before its bot runs, so there is nothing to do for a salvage that comes
+    after one."""
+    return ExitReport(
+        run_id=request.run_id,
+        container=request.container,
+        cause=ADOPTED,
+        message=str(running),
+        final_sync="failed",
+    )

@@ -75,6 +75,12 @@ class BackendUnavailable(DurabotError):
     retryable = True
 
 
+class StillRuns(BackendUnavailable):
+    """Another container of this bot runs on this host, and never do two."""
+
+    code = "still_runs"
+
+
 class BackendRefused(DurabotError):
     """The container engine will never accept this specification."""
 

@@ -30,9 +30,13 @@ def exit_report(state: ContainerState) -> ExitReport:
             final_sync=_text(own, "final_sync") or "unknown",
             started_at=_seconds(own.get("started_at")),
             finished_at=state.finished_at,
-            durations=_durations(own.get("durations")),
+            durations=_durations(own.get("durations")) | _start(state, _seconds(own.get("started_at"))),
             query_result=_result(own.get("query_result")),
             query_result_key=_text(own, "query_result_key"),
+            log_key=_text(own, "log_key"),
+            log_segments=_integer(own, "log_segments", 0) or 0,
+            last_generation=_integer(own, "last_generation", 0) or 0,
+            last_saved_at=_seconds(own.get("last_saved_at")),
         )
     if state.exit_code is None:
         cause, message = LOST, "the container ended without a trace: its host went down, or it was removed"
@@ -42,6 +46,10 @@ def exit_report(state: ContainerState) -> ExitReport:
         cause, message = KILLED, f"the agent was killed by signal {state.signal} before its final sync"
     else:
         cause, message = "error", f"the agent ended with {state.exit_code} and left no report"
+    status = state.status or {}
+    generation = _integer(status, "generation", 0) or 0
+    sync = status.get("last_sync")
+    synced = _integer(sync, "generation", 0) if isinstance(sync, Mapping) else 0
     # User code may have run: without the agent's word for it, that must be assumed.
     return ExitReport(
         run_id=state.run_id,
@@ -49,9 +57,21 @@ def exit_report(state: ContainerState) -> ExitReport:
         exit_code=state.exit_code,
         cause=cause,
         message=message,
+        generation_before=generation,
+        generation_after=synced or generation,
         started_at=state.started_at,
         finished_at=state.finished_at,
+        durations={"run": max(0.0, state.finished_at - state.started_at)} if state.finished_at else {},
+        log_key=_text(status, "log_key"),
+        log_segments=_integer(status, "log_segments", 0) or 0,
     )
+
+
+def _start(state: ContainerState, started_at: float) -> dict[str, float]:
+    """From the container's start to that of user code: both are of this host's clock."""
+    if state.kind != "bot" or not started_at or not state.started_at:
+        return {}
+    return {"start": max(0.0, started_at - state.started_at)}
 
 
 def _text(source: Mapping[str, object], name: str) -> str:

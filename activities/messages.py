@@ -9,6 +9,8 @@ from activities.bot_spec import BotSpec
 
 # Names of activities, so that a workflow module imports none of their code.
 RUN_CONTAINER = "run_container"
+# By a name of its own: a worker that is too old to know of it would run the bot once more.
+SALVAGE_CONTAINER = "salvage_container"
 STOP_CONTAINER = "stop_container"
 PLACE_BOT = "place_bot"
 HOST_BEAT = "host_beat"
@@ -16,6 +18,8 @@ HOST_USAGE = "host_usage"
 QUERY_BOT = "query_bot"
 PREPARE_IMAGE = "prepare_image"
 ROLLBACK_STATE = "rollback_state"
+SET_ASIDE = "set_aside"
+LAST_SAVED = "last_saved"
 
 # Causes of an end, beside those that the agent reports itself.
 LOST = "lost"
@@ -23,6 +27,10 @@ HOST_STOPPED = "host_stopped"
 DEADLINE = "deadline"
 KILLED = "killed"
 REFUSED = "refused"
+# Of salvages: another run has the state, the disk does not have it, or the next start has taken it over.
+FENCED = "fenced"
+GONE = "gone"
+ADOPTED = "adopted"
 # Told by workflows of containers that never were: no host took the start, or it was called off before.
 NOT_TAKEN = "not_taken"
 WITHDRAWN = "stopped"
@@ -42,22 +50,43 @@ class QueryCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContainer:
-    """Start (or adopt) the container of one run; the activity ends when the container did."""
+    """Start (or adopt) the container of one run; the activity ends when the container did.
+
+    With ``salvage``, which counts the tries, it is one that runs no user code, but saves what the run of this
+    id has left on its host.
+    """
 
     spec: BotSpec
     run_id: str
     query: QueryCall | None = None
+    salvage: int = 0
 
     @property
     def container(self) -> str:
         """The container's name: the same run never has two."""
+        if self.salvage:
+            return f"{self.spec.bot_id}.s{self.salvage}-{self.run_id}"
         return f"{self.spec.bot_id}.{'q' if self.query else 'r'}{self.run_id}"
+
+    @property
+    def salvaged(self) -> str:
+        """Of a salvage: the name of the container whose state it saves."""
+        return f"{self.spec.bot_id}.r{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitReport:
     """How a container ended. Instants are unix seconds, 0 when unknown; ``started_at`` is the start of user
-    code, so 0 there tells that none ran. ``final_sync``: ok, failed, skipped or unknown."""
+    code, so 0 there tells that none ran. ``final_sync``: ok, failed, skipped, unknown, or salvaged, which is
+    by another container after this one. ``durations`` are seconds by phase: ``start`` (of the container to
+    that of user code, in which ``download`` and ``restore`` are), ``ready`` (from there until queries are
+    answered), ``run``, ``final_sync``, ``salvage``. ``log_key`` is the newest of the ``log_segments`` objects
+    of the run's log.
+
+    ``salvage`` is what became of the state that the run left: nothing was to be done (empty), saved, fenced,
+    gone, adopted, failed or given_up; where it is not saved ``salvage_message`` says why, and ``kept_at``
+    where on the host it is kept. ``last_generation`` is the newest that saved, at ``last_saved_at``.
+    """
 
     run_id: str = ""
     container: str = ""
@@ -73,6 +102,43 @@ class ExitReport:
     durations: dict[str, float] = field(default_factory=dict)
     query_result: str = ""
     query_result_key: str = ""
+    log_key: str = ""
+    log_segments: int = 0
+    salvage: str = ""
+    salvage_message: str = ""
+    kept_at: str = ""
+    last_generation: int = 0
+    last_saved_at: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Keep what the run left on this host, which somebody else's newer state would replace."""
+
+    bot_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAside:
+    """``place`` is a directory of the host, empty when there was nothing to keep."""
+
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSavedAsked:
+    """Which version of a bot's state is the newest that saved something."""
+
+    bot_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSaved:
+    """Both 0 when nothing was ever saved; ``at`` is in unix seconds."""
+
+    generation: int = 0
+    at: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,14 +15,15 @@ class ContainerSpec:
 
     ``env`` is the agent's environment without any path: a backend adds those of its own layout. ``kind``
     "bot" keeps the state directory of ``bot_id`` beyond the container, so that a killed container's state can
-    still be saved; "query" gets an empty one that goes with it. Times are in seconds. 0 means no limit. An
+    still be saved, by a "salvage", which has the same directory; "query" gets an empty one that goes with it.
+    Never do two of a bot run at once, queries aside. Times are in seconds. 0 means no limit. An
     empty ``image`` means the backend's own; backends without images have no use for it.
     """
 
     name: str
     bot_id: str
     run_id: str
-    kind: Literal["bot", "query"] = "bot"
+    kind: Literal["bot", "salvage", "query"] = "bot"
     env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     stop_grace_s: float = 10
@@ -90,7 +91,8 @@ class ContainerBackend(Protocol):
     """Every method is idempotent and safe beside others of any process; failures are DurabotErrors."""
 
     async def start(self, spec: ContainerSpec) -> ContainerState:
-        """Start, or adopt what already has this name, running or exited; never a second one."""
+        """Start, or adopt what already has this name, running or exited; never a second one. ``StillRuns``
+        while another one of the bot does."""
 
     async def prepare(self, image: str) -> None:
         """Have what a start with this image needs; empty means the backend's own. ``BackendRefused`` when it
@@ -130,6 +132,11 @@ class ContainerBackend(Protocol):
 
     async def remove_state(self, bot_id: str) -> None:
         """Delete what is kept of a bot beyond its containers; Conflict while one runs."""
+
+    async def set_aside(self, bot_id: str, name: str) -> str:
+        """Move what is kept of a bot's state to a place of this name, which is returned, and forget that it
+        was the bot's: the next start brings the newest from the store. Only the newest few are kept of each
+        bot. Empty when there is nothing; ``StillRuns`` while a container of the bot does."""
 
     def isolation(self) -> str:
         """One line for the operator: what separates bots here, and what does not."""

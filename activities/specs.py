@@ -33,31 +33,9 @@ class ActivityRef:
 def container_spec(request: RunContainer, storage: StorageAccess, waiting: ActivityRef) -> ContainerSpec:
     """The container of one run or one ephemeral query."""
     bot = request.spec
-    environment = {
-        "BOT_ID": bot.bot_id,
-        "RUNTIME": bot.runtime,
-        "ENTRYPOINT": bot.entrypoint,
-        "QUERY_ENTRYPOINT": bot.query_entrypoint,
-        "CODE_FILE": bot.code_key,
-        "BOT_CONFIG": _json(bot.config),
-        "BOT_TYPE": bot.bot_type,
-        "IS_SCHEDULED": "true" if bot.bot_type == SCHEDULED else "false",
-        "MAX_STATE_SIZE_MB": str(bot.max_state_mb),
-        "MINIO_ENDPOINT": storage.endpoint,
-        "MINIO_ACCESS_KEY": storage.access_key,
-        "MINIO_SECRET_KEY": storage.secret_key,
-        "MINIO_USE_SSL": "true" if storage.secure else "false",
-        "DURABOT_SYNC_INTERVAL": _number(bot.sync_interval_s),
-    }
-    if request.query is not None:
-        environment |= {
-            "QUERY_PATH": request.query.path,
-            "QUERY_PARAMS": _json(request.query.params),
-            "QUERY_RESULT_KEY": request.query.result_key,
-            "DURABOT_QUERY_TIMEOUT": _number(request.query.timeout_s),
-        }
-        if request.query.generation:
-            environment["DURABOT_STATE_GENERATION"] = str(request.query.generation)
+    environment = (
+        _salvage_environment(request, storage) if request.salvage else _environment(request, storage)
+    )
     for name, value in environment.items():
         if not _is_variable(value):
             raise InvalidInput(f"bot {bot.bot_id}: {name} has a null byte or half a character in it")
@@ -77,7 +55,7 @@ def container_spec(request: RunContainer, storage: StorageAccess, waiting: Activ
         name=request.container,
         bot_id=bot.bot_id,
         run_id=request.run_id,
-        kind="query" if request.query is not None else "bot",
+        kind="salvage" if request.salvage else "query" if request.query is not None else "bot",
         env=environment,
         labels=labels,
         stop_grace_s=bot.stop_grace_s,
@@ -87,6 +65,53 @@ def container_spec(request: RunContainer, storage: StorageAccess, waiting: Activ
         pids=bot.pids,
         image=bot.image,
     )
+
+
+def _salvage_environment(request: RunContainer, storage: StorageAccess) -> dict[str, str]:
+    """Nothing that describes a program: an agent too old to know of salvages refuses to start instead of
+    running the bot once more."""
+    return {
+        "BOT_ID": request.spec.bot_id,
+        "DURABOT_SALVAGE": "true",
+        "MAX_STATE_SIZE_MB": str(request.spec.max_state_mb),
+        **_access(storage),
+    }
+
+
+def _access(storage: StorageAccess) -> dict[str, str]:
+    return {
+        "MINIO_ENDPOINT": storage.endpoint,
+        "MINIO_ACCESS_KEY": storage.access_key,
+        "MINIO_SECRET_KEY": storage.secret_key,
+        "MINIO_USE_SSL": "true" if storage.secure else "false",
+    }
+
+
+def _environment(request: RunContainer, storage: StorageAccess) -> dict[str, str]:
+    bot = request.spec
+    environment = {
+        "BOT_ID": bot.bot_id,
+        "RUNTIME": bot.runtime,
+        "ENTRYPOINT": bot.entrypoint,
+        "QUERY_ENTRYPOINT": bot.query_entrypoint,
+        "CODE_FILE": bot.code_key,
+        "BOT_CONFIG": _json(bot.config),
+        "BOT_TYPE": bot.bot_type,
+        "IS_SCHEDULED": "true" if bot.bot_type == SCHEDULED else "false",
+        "MAX_STATE_SIZE_MB": str(bot.max_state_mb),
+        **_access(storage),
+        "DURABOT_SYNC_INTERVAL": _number(bot.sync_interval_s),
+    }
+    if request.query is not None:
+        environment |= {
+            "QUERY_PATH": request.query.path,
+            "QUERY_PARAMS": _json(request.query.params),
+            "QUERY_RESULT_KEY": request.query.result_key,
+            "DURABOT_QUERY_TIMEOUT": _number(request.query.timeout_s),
+        }
+        if request.query.generation:
+            environment["DURABOT_STATE_GENERATION"] = str(request.query.generation)
+    return environment
 
 
 def _is_variable(value: str) -> bool:

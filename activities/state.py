@@ -14,7 +14,14 @@ from temporalio import activity
 from activities.beating import beating
 from activities.errors import NotFound
 from activities.failures import typed_failures
-from activities.messages import ROLLBACK_STATE, RollbackState, RolledBack
+from activities.messages import (
+    LAST_SAVED,
+    ROLLBACK_STATE,
+    LastSaved,
+    LastSavedAsked,
+    RollbackState,
+    RolledBack,
+)
 from activities.specs import StorageAccess
 from activities.state_messages import IMPORT_STATE, Imported, ImportState
 from agent.clear_directory import clear
@@ -23,6 +30,7 @@ from agent.object_store import ObjectStore
 from agent.statelog.bring_in import bring_in
 from agent.statelog.entry import IMPORT
 from agent.statelog.history import history, rollback
+from agent.statelog.last_saved import last_saved
 from agent.statelog.legacy import extract_archive
 
 log = logging.getLogger(__name__)
@@ -52,6 +60,17 @@ class StateActivities:
     def _rollback(self, request: RollbackState) -> int:
         with closing(self._open()) as store:
             return rollback(store, self._bucket, request.bot_id, request.generation, request.run_id)
+
+    @activity.defn(name=LAST_SAVED)
+    async def last_saved(self, request: LastSavedAsked) -> LastSaved:
+        """Whatever became of the host that had the bot."""
+        with typed_failures():
+            generation, at = await asyncio.to_thread(self._last_saved, request.bot_id)
+        return LastSaved(generation=generation, at=at)
+
+    def _last_saved(self, bot_id: str) -> tuple[int, float]:
+        with closing(self._open()) as store:
+            return last_saved(store, self._bucket, bot_id)
 
     @activity.defn(name=IMPORT_STATE)
     async def import_state(self, request: ImportState) -> Imported:

@@ -68,6 +68,10 @@ def main(arguments: list[str]) -> int:
         from agent.query_server_only import run as serve
 
         return serve(environment)
+    if environment.get("DURABOT_SALVAGE"):
+        from agent.salvage import run as salvage
+
+        return salvage(environment)
     if environment.get("QUERY_PATH"):
         from agent.ephemeral_query import run
 

@@ -35,6 +35,12 @@ class Fenced(AgentError):
     exit_code = 79
 
 
+class NothingLeft(AgentError):
+    """This disk does not have what the run left: it was emptied, or the run had not begun to write there."""
+
+    code = "nothing_left"
+
+
 class StateTooLarge(AgentError):
     """The state is over its limit; the last good generation stays."""
 

@@ -91,6 +91,7 @@ class Execution:
             if "failed" not in result:
                 self._epoch = str(result["epoch"])
                 self._report["generation_before"] = self._report["generation_after"] = result["generation"]
+                self._status.keep({"generation": result["generation"]})
                 self._durations = dict(result["durations"])  # type: ignore[call-overload]  # from our fork
                 return result
             if self._stop_asked:
@@ -189,6 +190,8 @@ class Execution:
             if self._server and not killing_at:
                 was_ready = self._server.ready
                 self._server.tend(now)
+                if self._server.ready and "ready" not in self._durations:
+                    self._durations["ready"] = now - begun
                 if self._server.ready != was_ready:
                     self._status.query_ready(self._server.ready)
             if self._server and not self._log.held:
@@ -325,6 +328,7 @@ class Execution:
             return storage.ship_log(environment, last=True)
 
         result = self._await(Fork(work, self._children), deadline)
+        self._report |= self._status.shipped(result)
         if "failed" in result:
             log_record(self._options, "ERROR", f"the log could not be shipped: {result['message']}")
 
@@ -364,6 +368,7 @@ class Execution:
         self._report["uploaded_bytes"] += uploaded  # type: ignore[operator]  # both are integers
         after = self._report["generation_after"]
         assert isinstance(after, int)
+        self._report |= self._status.shipped(result)
         if "failed" in result:
             log_record(self._options, "ERROR", f"sync failed: {result['message']}")
             self._status.synced(after, False, str(result["message"]))

@@ -34,19 +34,27 @@ class Progress:
         self._path = Path(options.logs_path) / "shipped.json"
         self.offset = 0
         self.segment = 0
+        # Of the newest segment.
+        self.key = ""
         try:
             known = json.loads(_text(str(self._path)))
             # Another run's lines in this file were shipped by it.
             self.offset = int(known["offset"])
             if known["run_id"] == options.run_id:
                 self.segment = int(known["segment"])
+                self.key = str(known.get("key", ""))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             pass  # A new file begins at the beginning.
         self._run_id = options.run_id
 
     def save(self) -> None:
         """After the segment is in the store."""
-        known = {"run_id": self._run_id, "offset": self.offset, "segment": self.segment}
+        known: dict[str, object] = {
+            "run_id": self._run_id,
+            "offset": self.offset,
+            "segment": self.segment,
+            "key": self.key,
+        }
         scratch = self._path.with_suffix(".new")
         with open(scratch, "w", opener=anew) as file:
             file.write(json.dumps(known))
@@ -84,18 +92,24 @@ def ship(store: ObjectStore, bucket: str, bot_id: str, options: Options, *, last
             lines += len(records)
             progress.offset += used
             progress.segment += 1
+            progress.key = key
             progress.save()
             _punch(options.log_file, progress.offset - KEPT_BYTES)
 
 
-def ship_left(store: ObjectStore, bucket: str, bot_id: str, options: Options) -> None:
-    """Logs of runs whose agent was killed before it had shipped all, each in a directory named by its run."""
+def ship_left(store: ObjectStore, bucket: str, bot_id: str, options: Options) -> dict[str, tuple[str, int]]:
+    """Logs of runs whose agent was killed before it had shipped all, each in a directory named by its run.
+    Of each the key of its newest segment, and how many there are."""
+    shipped: dict[str, tuple[str, int]] = {}
     if not options.left_logs or not Path(options.left_logs).is_dir():
-        return
+        return shipped
     for directory in sorted(Path(options.left_logs).iterdir()):
         left = Options({"LOGS_PATH": str(directory), "DURABOT_RUN_ID": directory.name})
         ship(store, bucket, bot_id, left, last=True)
+        progress = Progress(left)
+        shipped[directory.name] = (progress.key, progress.segment)
         clear_directory.remove(directory)
+    return shipped
 
 
 def _already_shipped(store: ObjectStore, bucket: str, key: str, block: bytes, *, last: bool) -> int:

@@ -27,6 +27,16 @@ class Status:
         self._fields |= {"phase": phase, "message": message}
         self._write()
 
+    def keep(self, fields: dict[str, object]) -> None:
+        """What the report will say, too: told with the next word, for one that never comes to its report."""
+        self._fields |= fields
+
+    def shipped(self, result: dict[str, object]) -> dict[str, object]:
+        """Where the log is, as a sync tells it; the same for the report."""
+        where = {name: result[name] for name in ("log_key", "log_segments") if result.get("log_key")}
+        self.keep(where)
+        return where
+
     def synced(self, generation: int, ok: bool, message: str) -> None:
         """The last sync, good or bad."""
         self._fields["last_sync"] = {

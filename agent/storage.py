@@ -193,7 +193,8 @@ def sync(environment: dict[str, str], *, state: bool, last: bool, epoch: str) ->
         result["log_failed"] = shipped["message"]
         if "failed" not in result and last:
             result |= shipped
-    result["log_offset"] = log_segments.Progress(options).offset
+    shipping = log_segments.Progress(options)
+    result |= {"log_offset": shipping.offset, "log_key": shipping.key, "log_segments": shipping.segment}
     return result
 
 
@@ -207,4 +208,5 @@ def ship_log(environment: dict[str, str], *, last: bool) -> Result:
         log_segments.ship(storage.store, storage.logs_bucket, contract.bot_id, options, last=last)
     finally:
         storage.store.close()
-    return {}
+    shipping = log_segments.Progress(options)
+    return {"log_key": shipping.key, "log_segments": shipping.segment}

@@ -160,6 +160,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
             placement.place_bot,
             state.rollback_state,
             state.import_state,
+            state.last_saved,
             retention.collect_page,
         ],
         workflow_runner=workflow_runner(),
@@ -171,7 +172,9 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
         task_queue=ids.host_task_queue(settings.task_queue, settings.host_name),
         activities=[
             containers.run_container,
+            containers.salvage_container,
             containers.stop_container,
+            containers.set_aside,
             queries.query_bot,
             pulse.host_beat,
             images.prepare_image,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import (
@@ -66,9 +66,9 @@ class WaitingActivity:
 
 
 async def started_activities(
-    client: Client, workflow_id: str, run_id: str, activity_type: str
+    client: Client, workflow_id: str, run_id: str, activity_types: Collection[str]
 ) -> dict[str, float]:
-    """Ids of a workflow's pending activities of this type that a worker took, with the instant it did."""
+    """Ids of a workflow's pending activities of these types that a worker took, with the instant it did."""
     try:
         found = await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
     except RPCError as error:
@@ -78,7 +78,7 @@ async def started_activities(
     return {
         pending.activity_id: pending.last_started_time.ToDatetime().timestamp()
         for pending in found.raw_description.pending_activities
-        if pending.activity_type.name == activity_type
+        if pending.activity_type.name in activity_types
         and pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
     }
 

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from activities.errors import DurabotError
 from activities.exit_report import exit_report
-from activities.messages import HOST_STOPPED, RUN_CONTAINER
+from activities.messages import HOST_STOPPED, RUN_CONTAINER, SALVAGE_CONTAINER
 from activities.ports import ContainerBackend, ContainerState
 from worker.container_news import TRANSIENT, news_of, phase_of
 from worker.waiting_activity import WaitingActivity, started_activities
@@ -25,6 +25,7 @@ from workflows.messages import CONTAINER_NEWS, STARTING, STOPPING, ContainerNews
 
 log = logging.getLogger(__name__)
 
+WATCHED = (RUN_CONTAINER, SALVAGE_CONTAINER)
 RESYNC_S = 30.0
 BEAT_S = 180.0
 LOOK_S = 5.0
@@ -206,7 +207,7 @@ class FleetWatcher:
                 await self._guarded(partial(self._retry_lost_starts, workflow_id, run_id, present))
 
     async def _retry_lost_starts(self, workflow_id: str, run_id: str, present: set[str]) -> None:
-        started = await started_activities(self._client, workflow_id, run_id, RUN_CONTAINER)
+        started = await started_activities(self._client, workflow_id, run_id, WATCHED)
         for activity_id, since in started.items():
             # The activity's id is the container's name.
             under_way = since >= self._born and time.time() - since < START_UNDER_WAY_S
@@ -218,7 +219,7 @@ class FleetWatcher:
 
     async def _look(self) -> None:
         for state in await self._backend.list():
-            if state.phase == "running" and state.kind == "bot":
+            if state.phase == "running" and state.kind != "query":
                 await self._guarded(partial(self._tell, state))
 
     async def _look_at_fresh(self) -> None:
@@ -228,7 +229,7 @@ class FleetWatcher:
             for name, since in list(self._fresh.items()):
                 try:
                     state = await self._backend.inspect(name)
-                    if state is not None and state.kind == "bot" and state.phase == "running":
+                    if state is not None and state.kind != "query" and state.phase == "running":
                         await self._tell(state)
                         if phase_of(state) in TRANSIENT and time.monotonic() - since < START_UNDER_WAY_S:
                             continue

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         ImportArchive,
         Rollback,
     )
+    from workflows.salvage import salvage
     from workflows.state_change import bring_in, roll_back
 
 IMAGE_CHECKED = "image-checked-before-configure"
@@ -141,23 +142,31 @@ class BotWorkflow:
         self._current = ContainerRun(RunContainer(spec=self._spec, run_id=new_run_id()), host)
         self._show(messages.STARTING, f"start {number} on host {host}")
         report = await self._current.run(self._halting)
-        cancelled, asked = self._current.cancelled, self._current.stopping
-        self._current, self._running_since, self._last_exit = None, 0.0, report
-        if cancelled:
+        ended, asked = self._current, self._current.stopping
+        self._running_since, self._last_exit = 0.0, report
+        ended_at = workflow.now().timestamp()
+        report = await salvage(ended, report, self._salvaging, lambda: self._deleting)
+        self._current, self._last_exit = None, report
+        # What was asked for during the salvage comes at once, too.
+        asked = asked or (bool(report.salvage) and self._halting())
+        if ended.cancelled:
             raise asyncio.CancelledError
         if asked:
             self._failures = 0
             return
-        now = workflow.now().timestamp()
-        ran_s = restart.ran_seconds(report, now)
+        ran_s = restart.ran_seconds(report, ended_at)
         decision = restart.decide(report, self._failures, ran_s, workflow.random().random())
         self._failures = decision.failures
-        self._next_start_at = now + decision.delay_s
+        self._next_start_at = ended_at + decision.delay_s
         text = f"{outcome.reason(report)}; start {number + 1} is at {outcome.clock(self._next_start_at)}"
         if decision.crash_loop:
             text += f", after {decision.failures} short lives in a row; `durabot logs` shows what it printed"
         self._show(messages.CRASH_LOOP if decision.crash_loop else messages.BACKOFF, text)
         self._settled += 1
+
+    def _salvaging(self, current: ContainerRun) -> None:
+        self._current = current
+        self._show(messages.STOPPING, f"host {current.host} saves what its container left")
 
     def _stopped_message(self) -> str:
         if self._last_exit is not None and (unsaved := outcome.unsaved(self._last_exit)):
@@ -239,6 +248,9 @@ class BotWorkflow:
         if news is None or self._current is None or news.run_id != self._current.request.run_id:
             return
         self._current.seen = True
+        if self._current.request.salvage:
+            self._show(messages.STOPPING, news.message)
+            return
         if self._halting():
             return
         if news.phase == "running":
@@ -282,18 +294,19 @@ class BotWorkflow:
                 over, timeout=timedelta(seconds=limit), timeout_summary="longest wait of a stop's answer"
             )
         except TimeoutError:
-            self._show(messages.STOPPING, f"host {self._host} has not ended it yet; it is asked again")
+            if self._current is None or not self._current.request.salvage:
+                self._show(messages.STOPPING, f"host {self._host} has not ended it yet; it is asked again")
             return False
         return True
 
     def _show_stopping(self, message: str) -> None:
-        if self._current is not None:
+        if self._current is not None and not self._current.request.salvage:
             self._show(messages.STOPPING, message)
 
     @workflow.update(name=messages.START)
     async def start(self, _: Empty | None = None) -> BotStatus:
         """Answers when the bot runs, or with what keeps it from running. One that runs is left alone."""
-        if self._current is not None and not self._halting():
+        if self._current is not None and not self._current.request.salvage and not self._halting():
             return await self._started() if self._phase == messages.STARTING else self._status()
         self._desired = messages.RUNNING
         self._failures = 0

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         PLACE_BOT,
         REFUSED,
         RUN_CONTAINER,
+        SALVAGE_CONTAINER,
         STOP_CONTAINER,
         WITHDRAWN,
         ExitReport,
@@ -73,8 +74,9 @@ class ContainerRun:
         then ``cancelled`` is set, and the caller raises after it has noted the report."""
         queue = ids.host_task_queue(workflow.info().task_queue, self.host)
         query = self.request.query
+        what = "salvage" if self.request.salvage else "query" if query else "run"
         handle: workflow.ActivityHandle[ExitReport] = workflow.start_activity(
-            RUN_CONTAINER,
+            SALVAGE_CONTAINER if self.request.salvage else RUN_CONTAINER,
             self.request,
             result_type=ExitReport,
             task_queue=queue,
@@ -85,7 +87,7 @@ class ContainerRun:
             retry_policy=policies.QUERY_RETRY if query else policies.RUN_RETRY,
             # What a host has taken ends with its report, whoever cancels: else its end would be lost.
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"{'query' if query else 'run'} in {self.request.container} on {self.host}",
+            summary=f"{what} in {self.request.container} on {self.host}",
         )
         while not handle.done():
             try:

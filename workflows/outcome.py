@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from activities.messages import LOST, ExitReport
+from activities.messages import ADOPTED, DEADLINE, FENCED, LOST, ExitReport
+from workflows import salvage_result
 
 # Nothing of the user's has run after these, and another try cannot change the cause.
 HOPELESS = frozenset({"config", "refused", "bad_code", "restore_failed"})
+
+
+# What became of the state that a container left, where nothing of it is on its host alone.
+SAFE = frozenset({salvage_result.SAVED, ADOPTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,12 @@ class Outcome:
     reason: str = ""
 
 
+def after_deadline(report: ExitReport, timeout_s: float) -> ExitReport:
+    """The report of a run that was stopped because it took too long, whatever its end was."""
+    message = f"stopped after {timeout_s:g} s, the longest a run may take: {reason(report)}"
+    return replace(report, cause=DEADLINE, message=message)
+
+
 def judge(report: ExitReport, attempt: int, max_attempts: int) -> Outcome:
     """``attempt`` counts from 1. Once user code has started, only ``max_attempts`` allows another start."""
     if report.cause == "exited" and report.exit_code == 0:
@@ -29,6 +40,8 @@ def judge(report: ExitReport, attempt: int, max_attempts: int) -> Outcome:
             return Outcome(result="failed", kind="final_sync_failed", reason=reason(report))
         return Outcome(result="success")
     started = report.started_at > 0
+    if report.cause == DEADLINE:
+        return Outcome(result="failed", kind=DEADLINE, reason=reason(report))
     if attempt < max_attempts and (started or report.cause not in HOPELESS):
         return Outcome(result="again", kind=report.cause, reason=reason(report))
     if not started and report.cause == LOST and attempt == 1:
@@ -44,10 +57,32 @@ def reason(report: ExitReport) -> str:
         text = f"ended by signal {report.exit_code - 128}"
     else:
         text = report.cause or "ended"
-    if report.message and report.message not in text:
+    if report.cause == DEADLINE and report.message:
+        text = report.message
+    elif report.message and report.message not in text:
         text += f": {report.message}"
     if report.final_sync == "failed" and "final sync" not in text:
         text += f" (final sync failed; the last saved state is generation {report.generation_after})"
+    if told := salvaged(report):
+        text += f"; {told}"
+    return text
+
+
+def salvaged(report: ExitReport) -> str:
+    """What became of the state that a container left without its final sync; empty when it left none."""
+    if report.salvage == salvage_result.SAVED:
+        return f"what it left was saved after it, as generation {report.generation_after}"
+    if report.salvage == ADOPTED:
+        return "what it left is saved by the next start on its host"
+    if not report.salvage:
+        return ""
+    text = f"its last state did not reach the store: {report.salvage_message}"
+    if report.last_generation:
+        last = f"generation {report.last_generation} of {clock(report.last_saved_at)}"
+        remains = "the newest in the store" if report.salvage == FENCED else "what remains"
+        text += f"; {remains} is {last}"
+    if report.kept_at:
+        text += f"; it is kept in {report.kept_at}"
     return text
 
 
@@ -71,6 +106,8 @@ def clock(instant: float) -> str:
 def unsaved(report: ExitReport) -> str:
     """What an operator has to know of the state that a bot left; empty when it is in the store, and when no
     user code ran."""
+    if report.salvage:
+        return "" if report.salvage in SAFE else salvaged(report)
     if report.final_sync == "failed":
         return (
             f"its last state did not reach the store: generation {report.generation_after} is the last there"

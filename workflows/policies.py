@@ -13,7 +13,8 @@ RUN_HEARTBEAT = timedelta(minutes=10)
 # A host that refuses to start a container for now is asked again; the pending activity shows why.
 RUN_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 
-# A stop may take the grace, the sync budget and more; what bounds one is its heartbeat.
+# A stop may take the grace, the sync budget and more, whose sum is bounded where a bot is deployed (see
+# activities/definition/limits.py); what bounds one that hangs is its heartbeat.
 STOP_TIMEOUT = timedelta(hours=2)
 STOP_HEARTBEAT = timedelta(seconds=20)
 STOP_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
@@ -29,6 +30,14 @@ SHORT_TIMEOUT = timedelta(seconds=20)
 SHORT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=20)
 )
+# Between two tries to save what a container left, each of which waits for the store by itself.
+SALVAGE_PAUSE = timedelta(seconds=2)
+# A bot that is deleted and a workflow that is cancelled shall end: what is not saved by then stays on disk.
+SALVAGE_AT_END = timedelta(seconds=20)
+# A rename on the host's disk.
+SET_ASIDE_TIMEOUT = timedelta(minutes=2)
+# Only to tell it; nothing else waits for the answer.
+LAST_SAVED_TIMEOUT = timedelta(seconds=15)
 # With all retries: the bot is stopped meanwhile.
 ROLLBACK_TIMEOUT = timedelta(minutes=2)
 # Gigabytes may have to be read and written; what bounds a worker that died is the heartbeat.

@@ -9,11 +9,12 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.bot_spec import SCHEDULED
-    from activities.messages import DEADLINE, ExitReport, RunContainer
+    from activities.messages import ExitReport, RunContainer
     from workflows import attributes, ids, messages, outcome
     from workflows.container_run import ContainerRun, new_run_id, place
     from workflows.deadline import Deadline
     from workflows.messages import BotStatus, ContainerNews, RunInput, RunResult
+    from workflows.salvage import salvage
 
 
 @workflow.defn(name=ids.RUN_WORKFLOW)
@@ -42,15 +43,10 @@ class RunWorkflow:
         while True:
             self._attempt += 1
             report, late = await self._once()
+            if late:
+                report = outcome.after_deadline(report, self._spec.timeout_s)
             self._last = report
             verdict = outcome.judge(report, self._attempt, self._spec.max_attempts)
-            if late:
-                verdict = outcome.Outcome(
-                    result="failed",
-                    kind=DEADLINE,
-                    reason=f"stopped after {self._spec.timeout_s:g} s, the longest a run may take: "
-                    + outcome.reason(report),
-                )
             if verdict.result == "again":
                 self._show(messages.STARTING, f"attempt {self._attempt + 1}, after {verdict.reason}")
                 continue
@@ -69,11 +65,18 @@ class RunWorkflow:
             report = await self._current.run(deadline.passed)
         finally:
             deadline.cancel()
-        if self._current.cancelled:
+        ended = self._current
+        report = await salvage(ended, report, self._salvaging)
+        self._current = ended
+        if ended.cancelled:
             self._last = report
             self._show(messages.STOPPED, f"cancelled; {outcome.reason(report)}")
             raise asyncio.CancelledError
-        return report, self._current.stopping
+        return report, ended.stopping
+
+    def _salvaging(self, current: ContainerRun) -> None:
+        self._current = current
+        self._show(messages.STOPPING, f"host {current.host} saves what its container left")
 
     def _success(self, report: ExitReport) -> str:
         seconds = report.durations.get("run", 0)
@@ -99,7 +102,9 @@ class RunWorkflow:
         if news is None or self._current is None or news.run_id != self._current.request.run_id:
             return
         self._current.seen = True
-        if news.phase == "waiting_for_storage":
+        if self._current.request.salvage:
+            self._show(messages.STOPPING, news.message)
+        elif news.phase == "waiting_for_storage":
             self._show(messages.WAITING_FOR_STORAGE, news.message)
         elif news.phase == "running":
             self._show(messages.RUNNING, news.message or f"runs on host {self._current.host}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.errors import (
     Fenced,
+    NothingLeft,
     RestoreFailed,
     SnapshotUnstable,
     StateTooLarge,
@@ -122,6 +123,42 @@ class StateLog:
             generation, unsaved = self._salvage(claim) if kept else (claim.generation, "")
             return StartResult(generation=generation, epoch=epoch, kept=kept, unsaved=unsaved)
         raise StoreUnavailable(f"bot {self._bot_id}: other runs claimed its state {RACES} times before us")
+
+    def salvage(self) -> CommitResult:
+        """Commit what a run that was killed has left in the directory, by its own epoch; nothing is claimed.
+
+        ``Fenced`` when somebody else has written since, ``NothingLeft`` when this disk does not have it.
+        """
+        for _ in range(RACES):
+            head = self._log.head()
+            remembered = local.load(self._cache_path)
+            if remembered is None:
+                raise NothingLeft(f"bot {self._bot_id}: this disk knows of no run that had its state")
+            if head is None:
+                raise RestoreFailed(
+                    f"bot {self._bot_id}: the state log that held generation {remembered.generation} is gone"
+                )
+            if not remembered.wrote(head.epoch):
+                raise self._fenced_by(head)
+            if not self._continues(remembered, head):
+                raise NothingLeft(f"bot {self._bot_id}: its directory on this disk was emptied")
+            if remembered.epoch != head.epoch:
+                # Its claim was granted, and it was killed before it knew.
+                stats = remembered.stats if remembered.tree == head.tree else {}
+                local.Local(
+                    epoch=head.epoch,
+                    generation=head.generation,
+                    tree=head.tree,
+                    size=head.size,
+                    stats=stats,
+                    nonce=head.nonce,
+                ).save(self._cache_path)
+            try:
+                return self.commit(head.epoch)
+            except Fenced:
+                # By somebody else, or by a claim of the same run that came late: the newest entry tells.
+                continue
+        raise StoreUnavailable(f"bot {self._bot_id}: its log moved {RACES} times while we saved")
 
     def _continues(self, remembered: local.Local, head: Entry) -> bool:
         """Whether the directory is what the last epoch left; one that was emptied behind our back is not."""

@@ -79,7 +79,8 @@ def test_any_other_end_is_a_failed_workflow_that_says_why_and_is_not_repeated(
         [details] = failure.details
         assert details["exit_code"] == report.exit_code
 
-    play(scenario, ends=[report, EXITED_0])
+    refused = ExitReport(exit_code=1, cause="error", message="too large", final_sync="failed")
+    play(scenario, ends=[report, EXITED_0], salvage_ends=[refused])
 
 
 def test_max_attempts_repeats_user_code_and_counts(play: Play) -> None:

@@ -20,7 +20,17 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 from temporalio.exceptions import ApplicationError
 
 from activities.messages import HOST_STOPPED, QueryCall
-from tests.support.flow_host import EXITED_0, EXITED_1, FlowHost, in_phase, status_of, true_of, update
+from tests.support.flow_host import (
+    EXITED_0,
+    EXITED_1,
+    KILLED,
+    SAVED,
+    FlowHost,
+    in_phase,
+    status_of,
+    true_of,
+    update,
+)
 from tests.support.temporal_server import TemporalServer
 from workflows import messages
 from workflows.messages import (
@@ -202,6 +212,37 @@ async def retention(host: FlowHost) -> Handle:
     return handle
 
 
+async def bot_salvaged(host: FlowHost) -> Handle:
+    """Killed, saved and started again; stopped, with what another run has fenced."""
+    host.ends = [KILLED]
+    host.salvage_ends = [KILLED, SAVED, replace(SAVED, cause="fenced", final_sync="failed", exit_code=79)]
+    bot = await host.bot(host.spec(host=""))
+    await in_phase(bot, messages.RUNNING)
+    host.stop_report = KILLED
+    await update(bot, "stop")
+    await update(bot, "start")
+    host.may_salvage.clear()
+    known = len(host.salvages)
+    await host.end(host.running()[0], KILLED)
+    await true_of(lambda: len(host.salvages) > known, "the salvage")
+    await host.tell(host.salvages[-1], "waiting_for_storage", "the store does not answer")
+    await host.end(host.salvages[-1], SAVED)
+    await in_phase(bot, messages.RUNNING)
+    host.may_salvage.set()
+    await update(bot, "delete")
+    await bot.result()
+    return bot
+
+
+async def run_salvaged(host: FlowHost) -> Handle:
+    """Killed twice: saved before the next attempt, and the second time lost with the disk."""
+    host.ends = [KILLED, KILLED]
+    host.salvage_ends = [SAVED, replace(SAVED, cause="gone", final_sync="failed", exit_code=1)]
+    run = await _run(host, host="", max_attempts=2)
+    await _over(run)
+    return run
+
+
 SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
     "bot-life": bot_life,
     "bot-cancelled": bot_cancelled,
@@ -214,6 +255,8 @@ SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
     "host-watched": host_watched,
     "bot-imported": bot_imported,
     "retention": retention,
+    "bot-salvaged": bot_salvaged,
+    "run-salvaged": run_salvaged,
 }
 
 

@@ -139,7 +139,6 @@ class AgentRun:
         if isinstance(fork.result, StartResult):
             self._started(fork.result)
         elif isinstance(fork.result, CommitResult):
-            assert window is not None
             self._committed(fork.result, window)
         else:
             results.check_not_fenced(self._ledger, self.name, self.epoch, self._seen)
@@ -153,7 +152,8 @@ class AgentRun:
         self.epoch = result.epoch
         self.phase = "running"
 
-    def _committed(self, result: CommitResult, window: Window) -> None:
+    def _committed(self, result: CommitResult, window: Window | None) -> None:
+        assert window is not None
         results.check_committed(self._ledger, self.name, self.epoch, result, window, self._seen)
         self._ledger.acknowledged[self.name] = self._number
         self.host.whole = self.host.disk.find(self.host.cache) is not None

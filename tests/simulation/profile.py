@@ -48,6 +48,8 @@ class Profile:
     sleeps: float
     # Of requests: before which the process falls asleep.
     dozes: float
+    # Weight, too.
+    salvages: float
 
     @classmethod
     def drawn(cls, random: random.Random) -> Profile:
@@ -86,4 +88,5 @@ class Profile:
             cache_losses=rate(0.5),
             sleeps=rate(4.0),
             dozes=rate(0.4),
+            salvages=rate(20.0),
         )

@@ -18,6 +18,7 @@ from tests.simulation.operators import Operators
 from tests.simulation.patched import LEGACY_KEY, patched
 from tests.simulation.process import Killed, Process
 from tests.simulation.profile import Profile
+from tests.simulation.salvage_run import SalvageRun
 from tests.simulation.server import Request, Server
 from tests.simulation.violation import Violation
 
@@ -178,6 +179,7 @@ class World:
             (2.0, self._arrive),
             (1.0, self._wait),
             (profile.sleeps, self._sleep_or_wake),
+            (profile.salvages, self._salvage_somewhere),
         ]
         (event,) = self.random.choices([event for _, event in events], [weight for weight, _ in events])
         event()
@@ -192,6 +194,13 @@ class World:
         self.told(f"{run.name} starts")
         self.runs.append(run)
         return run
+
+    def _salvage_somewhere(self) -> None:
+        host = self.random.choice(self.hosts)
+        if host.runs and all(run.host is not host for run in self.runs):
+            run = SalvageRun(self, host, self.ledger)
+            self.told(f"{host.name} salvages {run.name}")
+            self.runs.append(run)
 
     def _with_run(self, do: Callable[[AgentRun], None]) -> None:
         if self.runs:

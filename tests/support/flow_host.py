@@ -18,19 +18,26 @@ from temporalio.worker import Worker
 from activities.bot_spec import REALTIME, BotSpec
 from activities.messages import (
     HOST_BEAT,
+    LAST_SAVED,
     PLACE_BOT,
     PREPARE_IMAGE,
     ROLLBACK_STATE,
     RUN_CONTAINER,
+    SALVAGE_CONTAINER,
+    SET_ASIDE,
     STOP_CONTAINER,
     ExitReport,
     HostBeat,
+    KeptAside,
+    LastSaved,
+    LastSavedAsked,
     PlaceBot,
     Placement,
     PrepareImage,
     RollbackState,
     RolledBack,
     RunContainer,
+    SetAside,
     StopContainer,
 )
 from activities.state_messages import (
@@ -57,6 +64,8 @@ WORKFLOWS = [BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow, RetentionWor
 STOPPED_WELL = ExitReport(exit_code=143, cause="signal", final_sync="ok", started_at=1, finished_at=2)
 EXITED_1 = ExitReport(exit_code=1, cause="exited", final_sync="ok", started_at=1, finished_at=2)
 EXITED_0 = replace(EXITED_1, exit_code=0)
+KILLED = ExitReport(exit_code=137, cause="killed", started_at=1, finished_at=2, generation_after=3)
+SAVED = ExitReport(exit_code=0, cause="exited", final_sync="ok", generation_after=4, uploaded_bytes=5)
 # What the fixture ``play`` gives.
 Play = Callable[..., None]
 
@@ -84,6 +93,11 @@ class FlowHost:
     name: str = field(default_factory=lambda: f"h{uuid4().hex[:8]}")
     polls: bool = True
     ends: list[ExitReport] = field(default_factory=list)
+    # The reports of the next salvages; later ones end well. While ``may_salvage`` is not set they run on.
+    salvage_ends: list[ExitReport] = field(default_factory=list)
+    may_salvage: asyncio.Event = field(default_factory=asyncio.Event)
+    salvages: list[Started] = field(default_factory=list)
+    asides: list[SetAside] = field(default_factory=list)
     news: str = "running"
     start_error: ApplicationError | None = None
     stop_error: ApplicationError | None = None
@@ -110,13 +124,19 @@ class FlowHost:
         return f"q-{self.name}"
 
     async def __aenter__(self) -> Self:
-        for event in (self.may_start, self.may_stop, self.may_roll_back):
+        for event in (self.may_start, self.may_stop, self.may_roll_back, self.may_salvage):
             event.set()
         control = Worker(
             self.client,
             task_queue=self.task_queue,
             workflows=WORKFLOWS,
-            activities=[self.place_bot, self.rollback_state, self.import_state, self.collect_page],
+            activities=[
+                self.place_bot,
+                self.rollback_state,
+                self.import_state,
+                self.last_saved,
+                self.collect_page,
+            ],
             workflow_runner=workflow_runner(),
         )
         await self._run(control)
@@ -126,7 +146,14 @@ class FlowHost:
 
     async def poll(self) -> None:
         """The host's own worker; without it the host is one whose worker is gone."""
-        activities = [self.run_container, self.stop_container, self.host_beat, self.prepare_image]
+        activities = [
+            self.run_container,
+            self.salvage_container,
+            self.stop_container,
+            self.set_aside,
+            self.host_beat,
+            self.prepare_image,
+        ]
         await self._run(
             Worker(self.client, task_queue=f"{self.task_queue}-host-{self.name}", activities=activities)
         )
@@ -140,7 +167,7 @@ class FlowHost:
         self._workers.append(worker)
 
     async def __aexit__(self, *_: object) -> None:
-        for event in (self.may_start, self.may_stop, self.may_roll_back):
+        for event in (self.may_start, self.may_stop, self.may_roll_back, self.may_salvage):
             event.set()
         async for found in self.client.list_workflows(f"TaskQueue = '{self.task_queue}'"):
             if found.close_time is None:
@@ -167,6 +194,16 @@ class FlowHost:
             await self.tell(found, self.news)
         activity.raise_complete_async()
 
+    @activity.defn(name=SALVAGE_CONTAINER)
+    async def salvage_container(self, request: RunContainer) -> ExitReport:
+        found = Started(request=request, info=activity.info())
+        self.salvages.append(found)
+        self.most_at_once = max(self.most_at_once, len(self.running()))
+        if self.may_salvage.is_set():
+            found.over = True
+            return self._named(self.salvage_ends.pop(0) if self.salvage_ends else SAVED, request)
+        activity.raise_complete_async()
+
     @activity.defn(name=STOP_CONTAINER)
     async def stop_container(self, request: StopContainer) -> None:
         self.stops.append(request.container)
@@ -178,6 +215,15 @@ class FlowHost:
         for found in self.running():
             if found.request.container == request.container and self.stop_report is not None:
                 await self.end(found, self.stop_report)
+
+    @activity.defn(name=SET_ASIDE)
+    async def set_aside(self, request: SetAside) -> KeptAside:
+        self.asides.append(request)
+        return KeptAside(place=f"/aside/{request.run_id}")
+
+    @activity.defn(name=LAST_SAVED)
+    async def last_saved(self, request: LastSavedAsked) -> LastSaved:
+        return LastSaved(generation=2, at=7)
 
     @activity.defn(name=PREPARE_IMAGE)
     async def prepare_image(self, request: PrepareImage) -> None:
@@ -226,7 +272,7 @@ class FlowHost:
     # What a test does.
 
     def running(self) -> list[Started]:
-        return [found for found in self.started if not found.over]
+        return [found for found in (*self.started, *self.salvages) if not found.over]
 
     async def tell(self, found: Started, phase: str, message: str = "") -> None:
         """As the fleet watcher does."""

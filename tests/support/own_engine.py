@@ -93,6 +93,18 @@ class OwnEngine:
             # What nobody has reaped yet would be taken for a running one.
             file.unlink(missing_ok=True)
 
+    def crash(self) -> None:
+        """It and all its containers at once, as when the machine goes down."""
+        self.end(signal.SIGKILL)
+        self._kill_containers()
+
+    def _kill_containers(self) -> None:
+        for shim in self._processes():
+            for child in Path(f"/proc/{shim}/task/{shim}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+            os.kill(shim, signal.SIGKILL)
+            self._wait_for_end(shim)
+
     def load(self, image: str, source: str) -> None:
         """Copy an image from another engine; it is ``image`` then."""
         self.image = image
@@ -108,11 +120,7 @@ class OwnEngine:
         """It, and what a test that failed has left running."""
         if self._process is not None and self._process.poll() is None:
             self.end(signal.SIGTERM)
-        for shim in self._processes():
-            for child in Path(f"/proc/{shim}/task/{shim}/children").read_text().split():
-                os.kill(int(child), signal.SIGKILL)
-            os.kill(shim, signal.SIGKILL)
-            self._wait_for_end(shim)
+        self._kill_containers()
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         for mount in sorted(mounts, reverse=True):
             if mount.startswith(f"{self._directory}/"):

@@ -92,6 +92,7 @@ def check(name: str, found: Any) -> None:
         ("container-realtime", RunContainer(spec=LEAST, run_id="r1")),
         ("container-scheduled", RunContainer(spec=FULL, run_id="r1")),
         ("container-query", RunContainer(spec=FULL, run_id="r1", query=QUERY)),
+        ("container-salvage", RunContainer(spec=FULL, run_id="r1", salvage=2)),
     ],
 )
 def test_containers(name: str, request_: RunContainer) -> None:

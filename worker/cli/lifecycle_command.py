@@ -10,6 +10,7 @@ from worker.cli.progress import told
 from worker.cli.session import with_client
 from worker.settings import Settings
 from workflows import messages
+from workflows.outcome import unsaved
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -48,6 +49,6 @@ def trouble(verb: str, done: Done) -> str:
     if verb in ("start", "restart") and done.status.phase != messages.RUNNING:
         return f"`durabot logs {done.bot_id}` shows what it printed, `durabot status {done.bot_id}` the rest"
     last = done.status.last_exit
-    if verb == "stop" and last is not None and last.final_sync == "failed":
+    if verb == "stop" and last is not None and unsaved(last):
         return f"`durabot doctor` checks the store; `durabot start {done.bot_id}` saves what is on its disk"
     return ""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from worker.cli.data_dir import DataDir
+from worker.cli.exit_lines import generations
 from worker.cli.output import Json, emit
 from worker.cli.session import with_client
 from worker.cli.table import print_table
 from worker.cli.times import duration, instant
+from worker.plain import plain
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,8 +53,10 @@ def runs(
         cells = []
         for row in rows:
             took = duration(row.ended_at - row.started_at) if row.ended_at else "-"
-            generation = str(row.report.generation_after) if row.report else "-"
-            cells.append((instant(row.started_at), took, row.result, generation, row.reason))
-        print_table(("started (UTC)", "took", "result", "generation", "reason"), cells)
+            report = plain(row.report) if row.report else None
+            code = str(report["exit_code"]) if report and report["exit_code"] is not None else "-"
+            state = generations(report).removeprefix("generation ") if report else "-"
+            cells.append((instant(row.started_at), took, row.result, code, state, row.reason))
+        print_table(("started (UTC)", "took", "result", "code", "generation", "reason"), cells)
 
     emit(rows, as_json, render)

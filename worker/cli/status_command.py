@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.cli.data_dir import DataDir
+from worker.cli.exit_lines import exit_lines
 from worker.cli.output import Json, emit
 from worker.cli.session import with_client
 from worker.cli.table import print_table
@@ -115,6 +116,8 @@ def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         for run in found["runs"]:
             text = f"{run['result']} {run['reason']}".strip()
             rows.append(("run", f"{instant(run['started_at'])}: {text}"))
+        if ended := [run["report"] for run in found["runs"] if run["report"]]:
+            rows += exit_lines(ended[0])
         return rows
     rows.append(("host", found["host"] or "-"))
     rows.append(("container", found["container"] or "-"))
@@ -127,6 +130,5 @@ def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         result = "ok" if sync["ok"] else f"failed: {sync['message']}"
         rows.append(("last sync", f"{ago(sync['at'])}, generation {sync['generation']}, {result}"))
     if last := found["last_exit"]:
-        rows.append(("last end", f"{last['cause']} {last['exit_code']} {last['message']}".strip()))
-        rows.append(("last final sync", f"{last['final_sync']}, generation {last['generation_after']}"))
+        rows += exit_lines(last)
     return rows

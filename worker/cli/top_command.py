@@ -13,6 +13,7 @@ from worker.cli.data_dir import DataDir
 from worker.cli.output import Json, emit, fail
 from worker.cli.screen import draw, screen
 from worker.cli.session import with_client
+from worker.cli.sizes import size
 from worker.cli.table import print_table, table_lines
 from worker.cli.times import ago
 from worker.settings import Settings
@@ -102,12 +103,3 @@ def cells(row: TopRow) -> tuple[str, ...]:
         ago(row.next_run_at),
         synced if row.last_sync_ok else f"{synced}, failed",
     )
-
-
-def size(count: float) -> str:
-    """Bytes in three digits or so."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"

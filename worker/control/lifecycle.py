@@ -23,7 +23,7 @@ from worker.control import runs
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
 from worker.control.schedule_instants import next_instants
-from workflows import messages, policies
+from workflows import messages, outcome, policies
 from workflows.messages import BotStatus, Empty, ImportArchive, Rollback
 
 POLL_S = 0.1
@@ -72,8 +72,10 @@ class Lifecycle:
     async def delete(self, bot_id: str) -> Done:
         """Stop with grace and forget the bot; its state, logs and code stay in the store."""
         if await self._directory.kind(bot_id) == REALTIME:
-            _reached(messages.DELETED, await self._update(bot_id, messages.DELETE))
-            return Done(bot_id=bot_id, message="deleted; its state and logs stay in the store")
+            status = _reached(messages.DELETED, await self._update(bot_id, messages.DELETE))
+            lost = outcome.unsaved(status.last_exit) if status.last_exit else ""
+            text = f"deleted, but {lost}" if lost else "deleted; its state and logs stay in the store"
+            return Done(bot_id=bot_id, message=text)
         await self.pause(bot_id, "is being deleted")
         stopped = await self._cancel_runs(bot_id)
         with temporal_calls(bot_id):

@@ -28,8 +28,9 @@ from activities.backends.layout import ContainerFiles, bot_lock
 from activities.backends.left_log import keep_log
 from activities.backends.locks import locked
 from activities.backends.logs import follow_log, log_extent
+from activities.backends.set_aside import aside_of, set_aside
 from activities.backends.usage import usage_of
-from activities.errors import BackendRefused, BackendUnavailable, Conflict
+from activities.errors import BackendRefused, BackendUnavailable, Conflict, StillRuns
 from activities.ports import ContainerEvent, ContainerSpec, ContainerState, ContainerUsage, LogExtent
 
 # More starts at once make each slower, and the whole no faster.
@@ -204,11 +205,12 @@ class DockerBackend:
                 if state is not None:
                     keep_log(files, state.bot_id, state.run_id, state.kind)
                 bury(self._root, files.directory)
-                files.lock.unlink(missing_ok=True)
             except OSError as error:
                 raise BackendUnavailable(f"container {name} cannot be removed: {error}") from error
             if found is not None:
                 self._engine.remove(container)
+            # Last: without it the lock is another's, and the engine refuses a second removal at once.
+            files.lock.unlink(missing_ok=True)
 
     async def remove_state(self, bot_id: str) -> None:
         """See the port."""
@@ -216,12 +218,32 @@ class DockerBackend:
 
     def _remove_state(self, bot_id: str) -> None:
         with locked(bot_lock(self._root, bot_id)):
-            labels = {INSTALLATION: self.installation, BOT_ID: bot_id, KIND: "bot"}
-            for summary in self._engine.list(running=True, labels=labels):
-                raise Conflict(
-                    f"bot {bot_id} runs in container {summary['Labels'][NAME]}; its state is in use"
-                )
+            if name := self._user_of_state(bot_id):
+                raise Conflict(f"bot {bot_id} runs in container {name}; its state is in use")
             bury(self._root, self._root / "state" / bot_id)
+            bury(self._root, aside_of(self._root, bot_id))
+
+    async def set_aside(self, bot_id: str, name: str) -> str:
+        """See the port."""
+        self._files(name)
+        return await self._call(lambda: self._set_aside(bot_id, name))
+
+    def _set_aside(self, bot_id: str, name: str) -> str:
+        with locked(bot_lock(self._root, bot_id)):
+            if user := self._user_of_state(bot_id):
+                raise StillRuns(f"bot {bot_id} runs in container {user}; its state is in use")
+            try:
+                return set_aside(self._root, bot_id, name)
+            except OSError as error:
+                raise BackendUnavailable(f"the state of bot {bot_id} cannot be set aside: {error}") from error
+
+    def _user_of_state(self, bot_id: str) -> str:
+        """The container of it that runs, queries aside; empty when none does."""
+        labels = {INSTALLATION: self.installation, BOT_ID: bot_id}
+        for summary in self._engine.list(running=True, labels=labels):
+            if summary["Labels"].get(KIND) != "query":
+                return str(summary["Labels"][NAME])
+        return ""
 
     def installer(self, image: str, cache: Path) -> ImageInstaller:
         """Of dependencies of bots that run in this image, the backend's own where it is empty. ``cache`` is a

@@ -11,13 +11,13 @@ from activities.backends.burial import bury
 from activities.backends.docker.create import ENVIRONMENT_FILE, UID, agent_environment, create_arguments
 from activities.backends.docker.engine import Engine
 from activities.backends.docker.found import state_of
-from activities.backends.docker.labels import BOT_ID, INSTALLATION, KIND, NAME, registered
+from activities.backends.docker.labels import BOT_ID, INSTALLATION, NAME, registered
 from activities.backends.docker.mapped_users import refuse_mapped_users
 from activities.backends.docker.network import Networks
 from activities.backends.handed_over import make_directories, write_environment
 from activities.backends.layout import ContainerFiles, bot_lock, state_files
 from activities.backends.locks import locked, locked_if_free
-from activities.errors import BackendRefused, BackendUnavailable, Conflict, DurabotError, NotFound
+from activities.errors import BackendRefused, BackendUnavailable, Conflict, DurabotError, NotFound, StillRuns
 from activities.ports import ContainerSpec, ContainerState
 from agent import clear_directory
 
@@ -45,7 +45,7 @@ class Starter:
         files = ContainerFiles(root=self._root, name=spec.name)
         container = self.container(spec.name)
         with ExitStack() as locks:
-            if spec.kind == "bot":
+            if spec.kind != "query":
                 locks.enter_context(locked(bot_lock(self._root, spec.bot_id)))
             locks.enter_context(locked(files.lock))
             found = self._engine.inspect(container)
@@ -54,7 +54,7 @@ class Starter:
                 if state is not None:
                     return state
                 self._remove_unstarted(files, container)
-            if spec.kind == "bot":
+            if spec.kind != "query":
                 self._refuse_second(spec)
             try:
                 self._create(spec, files, container)
@@ -158,11 +158,11 @@ class Starter:
         return str(found["State"]["Status"]) if found is not None else "gone"
 
     def _refuse_second(self, spec: ContainerSpec) -> None:
-        labels = {INSTALLATION: self._installation, BOT_ID: spec.bot_id, KIND: "bot"}
+        labels = {INSTALLATION: self._installation, BOT_ID: spec.bot_id}
         for summary in self._engine.list(running=True, labels=labels):
             known = registered(summary["Labels"])
-            if known is not None and known.name != spec.name:
-                raise BackendUnavailable(f"bot {spec.bot_id} still runs in container {known.name}")
+            if known is not None and known.kind != "query" and known.name != spec.name:
+                raise StillRuns(f"bot {spec.bot_id} still runs in container {known.name}")
 
     def _check_engine(self) -> None:
         """Once: the engine must see our directories, and its users must be ours."""

@@ -18,8 +18,9 @@ from activities.backends.process.record import agent_process, read_record, state
 from activities.backends.process.sandbox import find_sandbox
 from activities.backends.process.starter import Starter
 from activities.backends.process.usage import of_trees, processes
+from activities.backends.set_aside import aside_of, set_aside
 from activities.backends.usage import usage_of
-from activities.errors import BackendRefused, BackendUnavailable, Conflict
+from activities.errors import BackendRefused, BackendUnavailable, Conflict, StillRuns
 from activities.ports import ContainerEvent, ContainerSpec, ContainerState, ContainerUsage, LogExtent
 
 # For what the agent does between the bot's end and the final sync, and after it.
@@ -171,14 +172,31 @@ class ProcessBackend:
     async def remove_state(self, bot_id: str) -> None:
         """See the port."""
         for state in await self.list():
-            if state.bot_id == bot_id and state.kind == "bot" and state.phase == "running":
+            if state.bot_id == bot_id and state.kind != "query" and state.phase == "running":
                 raise Conflict(f"bot {bot_id} runs in container {state.name}; its state is in use")
 
         def remove() -> None:
             with locked(bot_lock(self._root, bot_id)):
                 bury(self._root, self._root / "state" / bot_id)
+                bury(self._root, aside_of(self._root, bot_id))
 
         await asyncio.to_thread(remove)
+
+    async def set_aside(self, bot_id: str, name: str) -> str:
+        """See the port."""
+        self._files(name)
+
+        def move() -> str:
+            with locked(bot_lock(self._root, bot_id)):
+                for state in self._list():
+                    if state.bot_id == bot_id and state.kind != "query" and state.phase == "running":
+                        raise StillRuns(f"bot {bot_id} runs in container {state.name}; its state is in use")
+                return set_aside(self._root, bot_id, name)
+
+        try:
+            return await asyncio.to_thread(move)
+        except OSError as error:
+            raise BackendUnavailable(f"the state of bot {bot_id} cannot be set aside: {error}") from error
 
     def isolation(self) -> str:
         """See the port."""

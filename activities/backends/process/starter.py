@@ -18,7 +18,7 @@ from activities.backends.process.record import Record, read_record, state_of, wr
 from activities.backends.process.sandbox import Sandbox, search_path
 from activities.backends.process.stub import launch
 from activities.backends.untrusted import read_json
-from activities.errors import BackendUnavailable
+from activities.errors import BackendUnavailable, StillRuns
 from activities.ports import ContainerSpec
 from agent import clear_directory
 from agent.boot import direct
@@ -43,13 +43,13 @@ class Starter:
         under another name is refused by BackendUnavailable."""
         files = ContainerFiles(root=self._root, name=spec.name)
         with ExitStack() as locks:
-            if spec.kind == "bot":
+            if spec.kind != "query":
                 locks.enter_context(locked(bot_lock(self._root, spec.bot_id)))
             lock = locks.enter_context(locked(files.lock))
             found = read_record(files)
             if found is not None:
                 return found
-            if spec.kind == "bot":
+            if spec.kind != "query":
                 self._refuse_second(spec)
             # What a start that never came to be has left.
             clear_directory.remove(files.directory)
@@ -71,13 +71,13 @@ class Starter:
         for path in (self._root / "containers").glob("*/spec.json"):
             other = ContainerFiles(root=self._root, name=path.parent.name)
             asked = read_json(other.directory, path.name) or {}
-            if (asked.get("bot_id"), asked.get("kind")) != (spec.bot_id, "bot") or other.name == spec.name:
+            if asked.get("bot_id") != spec.bot_id or asked.get("kind") == "query" or other.name == spec.name:
                 continue
             record = read_record(other)
             # One that is not on record may be beginning: its stub has the lock until it is.
             state = state_of(other, record) if record else None
             if is_held(other.lock) if state is None else state.phase == "running":
-                raise BackendUnavailable(f"bot {spec.bot_id} still runs in container {other.name}")
+                raise StillRuns(f"bot {spec.bot_id} still runs in container {other.name}")
             if record is not None and state is not None and state.exit_report is None:
                 self.end_leftovers(record)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
-from agent.errors import ObjectMissing, PreconditionFailed, StoreUnavailable
+from agent.errors import NothingLeft, ObjectMissing, PreconditionFailed, StoreUnavailable
 from agent.object_store import ObjectStore
 from agent.statelog import history, local
 from agent.statelog.entry import CLAIM, ROLLBACK, Entry, EntryLog, position
 from agent.statelog.local import Local
-from agent.statelog.state_log import StateLog
+from agent.statelog.state_log import CommitResult, StateLog
 from tests.simulation.mutations.mutation import mutation, swap, weather
 
 
@@ -208,6 +208,51 @@ def emptied_directory_kept(stack: ExitStack) -> None:
 @mutation("what the last run left is not committed by the next start", "restored")
 def not_salvaged(stack: ExitStack) -> None:
     swap(stack, StateLog, "_salvage", lambda self, claim: (claim.generation, ""))
+
+
+def _salvaged_by(self: StateLog, epoch: str) -> CommitResult:
+    head, remembered = self._log.head(), local.load(self._cache_path)
+    if remembered is None or head is None:
+        raise NothingLeft("nothing remembered")
+    adopted = Local(
+        epoch=epoch or head.epoch,
+        generation=head.generation,
+        tree=head.tree,
+        size=head.size,
+        nonce=head.nonce,
+    )
+    adopted.save(self._cache_path)
+    return self.commit(adopted.epoch)
+
+
+@mutation("a salvage goes by the epoch that has the state, whoever that is", "one-writer")
+def salvage_by_the_newest_epoch(stack: ExitStack) -> None:
+    weather(stack, hosts=3, starts=3.0, crashes=1.0, salvages=3.0)
+    swap(stack, StateLog, "salvage", lambda self: _salvaged_by(self, ""))
+
+
+@mutation("a salvage follows whatever is the head, by the stale epoch of its disk", "one-writer")
+def salvage_by_a_stale_epoch(stack: ExitStack) -> None:
+    weather(stack, hosts=3, starts=3.0, crashes=1.0, salvages=3.0)
+
+    def mutated(self: StateLog) -> CommitResult:
+        remembered = local.load(self._cache_path)
+        return _salvaged_by(self, remembered.epoch if remembered else "")
+
+    swap(stack, StateLog, "salvage", mutated)
+
+
+@mutation("a salvage does not know a claim that was granted to its killed run", "fenced-falsely")
+def salvage_without_late_claims(stack: ExitStack) -> None:
+    weather(stack, hosts=1, crashes=2.0, salvages=3.0, lost_answer=0.1, failed_though_done=0.1)
+
+    def mutated(self: StateLog) -> CommitResult:
+        head, remembered = self._log.head(), local.load(self._cache_path)
+        if remembered is None or head is None or not self._continues(remembered, head):
+            raise NothingLeft("nothing remembered")
+        return self.commit(remembered.epoch)
+
+    swap(stack, StateLog, "salvage", mutated)
 
 
 @mutation("only the last claim that was asked for is remembered", "salvage")

@@ -37,6 +37,7 @@ def created(spec: ContainerSpec) -> dict[str, object]:
         ("docker-realtime", RunContainer(spec=LEAST, run_id="r1")),
         ("docker-scheduled", RunContainer(spec=FULL, run_id="r1")),
         ("docker-query", RunContainer(spec=FULL, run_id="r1", query=QUERY)),
+        ("docker-salvage", RunContainer(spec=FULL, run_id="r1", salvage=2)),
     ],
 )
 def test_containers(name: str, request_: RunContainer) -> None:

@@ -29,6 +29,10 @@ def test_the_agents_own_report_counts() -> None:
         "durations": {"run": 2, "restore": 0.5},
         "query_result": "{}",
         "query_result_key": "k",
+        "log_key": "b/2026-01-01/r-000002.ndjson",
+        "log_segments": 3,
+        "last_generation": 1,
+        "last_saved_at": 4,
     }
     assert exit_report(state(exit_code=3, exit_report=own)) == ExitReport(
         run_id="r",
@@ -42,9 +46,13 @@ def test_the_agents_own_report_counts() -> None:
         final_sync="ok",
         started_at=6.5,
         finished_at=9,
-        durations={"run": 2, "restore": 0.5},
+        durations={"run": 2, "restore": 0.5, "start": 1.5},
         query_result="{}",
         query_result_key="k",
+        log_key="b/2026-01-01/r-000002.ndjson",
+        log_segments=3,
+        last_generation=1,
+        last_saved_at=4,
     )
 
 
@@ -70,6 +78,21 @@ def test_without_one_no_end_is_a_success(fields: dict[str, Any], cause: str, wor
     assert words in report.message
     # User code may have run.
     assert report.started_at == 5
+
+
+def test_of_a_killed_one_its_last_status_tells_what_is_known() -> None:
+    status = {
+        "generation": 3,
+        "last_sync": {"generation": 5, "ok": True},
+        "log_key": "b/2026-01-01/r-000000.ndjson",
+        "log_segments": 1,
+    }
+    report = exit_report(state(exit_code=137, signal=9, status=status))
+    assert (report.generation_before, report.generation_after) == (3, 5)
+    assert (report.log_key, report.log_segments) == ("b/2026-01-01/r-000000.ndjson", 1)
+    assert report.durations == {"run": 4}
+    before_a_sync = exit_report(state(exit_code=137, signal=9, status={"generation": 3}))
+    assert (before_a_sync.generation_before, before_a_sync.generation_after) == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from activities.ports import ContainerUsage
 from activities.usage import LARGEST, packed, unpacked
 from worker.cli.screen import draw
-from worker.cli.top_command import cells, size
+from worker.cli.sizes import size
+from worker.cli.top_command import cells
 from worker.control.listing import BotRow
 from worker.control.top import SORTS, TopRow, row_of, shares, sorted_rows
 
