@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import summary
 from bench.result import Result
-from bench.setup import BACKENDS, FLEET, HOLD_S, STEADY_S, Setup
+from bench.setup import BACKENDS, COMMITS, FLEET, HOLD_S, ROUNDS, SIZES_KIB, STEADY_S, Setup
 from bench.strip_chart import draw
 from worker.process_end import run_to_end
 
@@ -33,6 +33,8 @@ QUESTIONS = (
     "bot_restart",
     "agent_memory",
     "state_sync",
+    "state_scale",
+    "zombie_fence",
     "simulator",
     "docker_start",
     "compose_up",
@@ -71,6 +73,9 @@ def main(arguments: Sequence[str]) -> int:
                     fleet=given.bots,
                     steady_s=given.steady,
                     hold_s=given.hold,
+                    sizes_kib=given.sizes,
+                    commits=given.commits,
+                    rounds=given.rounds,
                 )
                 result: Result = importlib.import_module(f"bench.{name}").measure(setup)
         except Exception:  # noqa: BLE001 - whatever happened, the others are still worth having
@@ -109,6 +114,10 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     fleet.add_argument("--bots", type=_steps, default=FLEET, help="bots at each step, such as 200,500,1000")
     fleet.add_argument("--steady", type=float, default=STEADY_S, help="seconds of each step's steady state")
     fleet.add_argument("--hold", type=float, default=HOLD_S, help="seconds without a restart after the last")
+    states = parser.add_argument_group("state_scale and zombie_fence")
+    states.add_argument("--sizes", type=_steps, default=SIZES_KIB, help="KiB of states, such as 1,1024")
+    states.add_argument("--commits", type=int, default=COMMITS, help="commits of one small file")
+    states.add_argument("--rounds", type=int, default=ROUNDS, help="zombies, one after the other")
     given = parser.parse_args(arguments)
     if given.names and all(name in DOCKER_ALONE for name in given.names):
         given.backend = "docker"

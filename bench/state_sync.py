@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from bench import one_sync
+from bench.one_sync import Sync, measured
 from bench.result import Goal, Result, Series
 from bench.setup import Setup
-from tests.support.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
-from worker.settings import interpreter
+from tests.support.s3_server import S3Server
 
-DRIVER = Path(__file__).with_name("sync_driver.py")
 MIB = 1024 * 1024
 STATE_MIB = 500
 # One large file, many middle ones, and a crowd of small ones.
@@ -38,15 +35,15 @@ def measure(setup: Setup) -> Result:
 
 def _measure(scratch: Path, server: S3Server) -> Result:
     state = scratch / "state"
-    environment = _environment(scratch, server)
+    environment = one_sync.environment(scratch, server)
     # The first start, which claims the log; it would empty a directory that it does not know.
-    _sync(environment, "restore")
+    measured(environment, "restore")
     size = _fill(state)
-    first = _sync(environment)
+    first = measured(environment)
     # Files that were just written are read again once: their time alone does not vouch for them.
-    _sync(environment)
-    unchanged = [_sync(environment) for _ in range(UNCHANGED_SYNCS)]
-    empty = [_sync(environment, "nothing").cpu_ms for _ in range(UNCHANGED_SYNCS)]
+    measured(environment)
+    unchanged = [measured(environment) for _ in range(UNCHANGED_SYNCS)]
+    empty = [measured(environment, "nothing").cpu_ms for _ in range(UNCHANGED_SYNCS)]
     changed = {
         "1 % of the files rewritten": _change(environment, lambda: _rewrite_files(state)),
         "1 % of the large file in one place": _change(environment, lambda: _overwrite(state, 1)),
@@ -90,35 +87,10 @@ def _measure(scratch: Path, server: S3Server) -> Result:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sync:
-    """One sync: what it uploaded, and what its process used."""
-
-    uploaded: int
-    cpu_ms: float
-    wall_ms: float
-
-
-def _sync(environment: dict[str, str], what: str = "sync") -> _Sync:
-    done = subprocess.run(
-        [interpreter(), "-I", "-S", str(DRIVER), str(DRIVER.parents[1]), what],
-        input="\0".join(f"{name}={value}" for name, value in environment.items()),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
-    if "failed" in found["found"]:
-        raise AssertionError(f"{what} failed: {found['found']}")
-    return _Sync(
-        uploaded=found["found"].get("uploaded_bytes", 0), cpu_ms=found["cpu_ms"], wall_ms=found["wall_ms"]
-    )
-
-
-def _change(environment: dict[str, str], change: Callable[[], None]) -> _Sync:
+def _change(environment: dict[str, str], change: Callable[[], None]) -> Sync:
     change()
-    sync = _sync(environment)
-    _sync(environment)
+    sync = measured(environment)
+    measured(environment)
     return sync
 
 
@@ -164,22 +136,3 @@ def _insert(state: Path) -> None:
     middle = len(data) // 2
     # Not by a multiple of a chunk's size, which would move whole chunks to whole chunks.
     path.write_bytes(data[:middle] + os.urandom(STATE_MIB * MIB // 100 + 1) + data[middle:])
-
-
-def _environment(scratch: Path, server: S3Server) -> dict[str, str]:
-    return {
-        "BOT_ID": "large",
-        "RUNTIME": "python3.11",
-        "ENTRYPOINT": "main.py",
-        "MINIO_ENDPOINT": server.endpoint,
-        "MINIO_ACCESS_KEY": ACCESS_KEY,
-        "MINIO_SECRET_KEY": SECRET_KEY,
-        "CODE_PATH": str(scratch / "bot"),
-        "STATE_PATH": str(scratch / "state"),
-        "STATE_DIR": str(scratch / "state" / ".the0-state"),
-        "LOGS_PATH": str(scratch / "run" / "logs"),
-        "DURABOT_RUN_DIR": str(scratch / "run"),
-        "DURABOT_QUERY_DIR": str(scratch / "query"),
-        "DURABOT_STATE_CACHE": str(scratch / "cache"),
-        "DURABOT_RUN_ID": "bench",
-    }
