@@ -112,6 +112,24 @@ CASES = {
     "a bomb in an extended header": Case(
         lambda: packed(extended(comment="x" * (80 << 20)), GOOD), "cannot be read: a header of"
     ),
+    "a record without its length": Case(
+        lambda: packed(member("x", b"path=a\n", kind=tarfile.XHDTYPE), GOOD), "is broken at byte 0"
+    ),
+    "a second record without its length": Case(
+        lambda: packed(member("x", b"12 comment=\npath=a\n", kind=tarfile.XHDTYPE), GOOD), "broken at byte 12"
+    ),
+    "a global record without its length": Case(
+        lambda: packed(member("x", b"path=a\n", kind=tarfile.XGLTYPE), GOOD), "is broken at byte 0"
+    ),
+    "a record that is longer than its header": Case(
+        lambda: packed(member("x", b"99 path=a\n", kind=tarfile.XHDTYPE), GOOD), "is broken at byte 0"
+    ),
+    "a record that ends in its middle": Case(
+        lambda: packed(member("x", b"9 path=a\nb", kind=tarfile.XHDTYPE), GOOD), "is broken at byte 9"
+    ),
+    "a record without a value": Case(
+        lambda: packed(member("x", b"8 path\n\n", kind=tarfile.XHDTYPE), GOOD), "is broken at byte 0"
+    ),
     "digits that take long to be understood": Case(
         lambda: packed(member("x", b"1" * 16_000, kind=tarfile.XHDTYPE), GOOD), ""
     ),
