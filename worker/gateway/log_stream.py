@@ -3,6 +3,7 @@ has ``notice`` when the log goes on or ``error`` and ``code`` when it ends by th
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
@@ -14,6 +15,8 @@ from agent.errors import AgentError
 from worker.gateway.wire import BadBody
 
 DEFAULT_TAIL = 100
+# A client that reads nothing for so long gives its place to another.
+UNREAD_SECONDS = 60.0
 
 
 class BotLogs(Protocol):
@@ -40,18 +43,24 @@ async def stream_log(request: web.Request, logs: BotLogs) -> web.StreamResponse:
     try:
         async for line in logs.lines(bot_id, tail, notices.append, follow=follow):
             while notices:
-                await response.write(_record({"notice": notices.pop(0)}))
-            await response.write(_record(line))
+                await _send(request, response, {"notice": notices.pop(0)})
+            await _send(request, response, line)
         for notice in notices:
-            await response.write(_record({"notice": notice}))
+            await _send(request, response, {"notice": notice})
     except (DurabotError, AgentError) as error:
-        await response.write(_record({"error": str(error), "code": error.code}))
+        await _send(request, response, {"error": str(error), "code": error.code})
     await response.write_eof()
     return response
 
 
-def _record(value: object) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+async def _send(request: web.Request, response: web.StreamResponse, value: object) -> None:
+    try:
+        async with asyncio.timeout(UNREAD_SECONDS):
+            await response.write(json.dumps(value).encode() + b"\n")
+    except TimeoutError:
+        # Which cancels this handler, as the client's own end of the connection does.
+        if request.transport is not None:
+            request.transport.abort()
 
 
 def _number(text: str) -> int:
