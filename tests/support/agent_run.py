@@ -52,6 +52,8 @@ class AgentRun:
     bot_id: str
     environment: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ("execute",)
+    # Before its command: what runs it elsewhere.
+    prefix: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, files: dict[str, str | bytes] | None = None) -> AgentRun:
@@ -89,7 +91,7 @@ class AgentRun:
         }
         with (place / "agent.err").open("ab") as errors:
             self.process = subprocess.Popen(
-                [str(Path(sys.executable).resolve()), "-I", str(agent), *self.arguments],
+                [*self.prefix, str(Path(sys.executable).resolve()), "-I", str(agent), *self.arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -25,19 +25,20 @@ class FaultyStore:
     An error may come instead of the work or after it, by the seed.
     """
 
-    def __init__(self, server: str, seed: int) -> None:
+    def __init__(self, server: str, seed: int, address: str = "127.0.0.1") -> None:
         self.fault = CLEAR
         self.random = Random(seed)
         self.server = server
         # Set when the fault is over, for those who wait in a partition.
         self.over = threading.Event()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
+        self._http = _Server((address, 0), _Handler)
         self._http.faulty = self
         self._thread = threading.Thread(target=self._http.serve_forever)
 
     @property
     def endpoint(self) -> str:
-        return f"127.0.0.1:{self._http.server_address[1]}"
+        address, port = self._http.server_address[:2]
+        return f"{address!s}:{port}"
 
     def begin(self, fault: str) -> None:
         self.over.clear()
