@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,19 +21,21 @@ from activities.ports import ContainerBackend, ContainerState
 from worker.container_news import TRANSIENT, news_of, phase_of
 from worker.waiting_activity import WaitingActivity, started_activities
 from workflows.ids import QUERY_WORKFLOW
-from workflows.messages import CONTAINER_NEWS, STARTING, STOPPING, ContainerNews
+from workflows.messages import CONTAINER_NEWS, RUNNING, STARTING, STOPPING, ContainerNews
 
 log = logging.getLogger(__name__)
 
 WATCHED = (RUN_CONTAINER, SALVAGE_CONTAINER)
 RESYNC_S = 30.0
-BEAT_S = 180.0
+# Two beats have to be missed before Temporal gives a container up. One that vanished from a host is found
+# sooner, by resync; beats are for a host of which nobody hears.
+BEAT_S = 420.0
 LOOK_S = 5.0
 FIRST_LOOK_S = 0.05
 LOST_STARTS_S = 5.0
 # The share of a core that each of these may take: with a thousand containers one look costs a while.
-SHARE = 0.005
-LARGEST_PAUSE_S = 30.0
+SHARE = 0.0025
+LARGEST_PAUSE_S = 50.0
 # Younger than this, a start without a container is one that is under way. Taking a slow one for lost does no
 # harm: the next try adopts its container.
 START_UNDER_WAY_S = 10.0
@@ -43,6 +45,7 @@ RETRY_LARGEST_S = 10.0
 LAST_WORDS_S = 20.0
 PARALLEL = 32
 # Cheap to ask often: bots that run, rest or wait for their next start are not among them.
+RUNS = f"Phase = '{RUNNING}'"
 IN_A_START = f"(Phase IN ('{STARTING}', '{STOPPING}') OR WorkflowType = '{QUERY_WORKFLOW}')"
 
 
@@ -101,6 +104,8 @@ class FleetWatcher:
         for state in states:
             if state.phase == "running" and state.labels.get("workflow_id") not in waited_for:
                 await self._guarded(partial(self._stop_if_orphan, state))
+        if waited_for.keys() - _owners(states):
+            await self._find_lost_containers(states)
 
     async def _follow(self) -> None:
         async for event in self._backend.events():
@@ -197,12 +202,16 @@ class FleetWatcher:
         """A start whose worker was killed, or whose task was lost with the server that was handing it out,
         would be missed by nobody before its heartbeat timeout."""
         starting = await self._workflows_here(IN_A_START)
-        if not starting:
-            return
-        states = await self._backend.list()
-        present = {state.name for state in states}
-        owners = {state.labels.get("workflow_id") for state in states}
-        for workflow_id, run_id in starting.items():
+        if starting:
+            await self._retry_starts(starting, await self._backend.list())
+
+    async def _find_lost_containers(self, states: Sequence[ContainerState]) -> None:
+        """A container that somebody removed with force, or whose engine lost its data, has no end to tell."""
+        await self._retry_starts(await self._workflows_here(RUNS), states)
+
+    async def _retry_starts(self, workflows: Mapping[str, str], states: Sequence[ContainerState]) -> None:
+        present, owners = {state.name for state in states}, _owners(states)
+        for workflow_id, run_id in workflows.items():
             if workflow_id not in owners:
                 await self._guarded(partial(self._retry_lost_starts, workflow_id, run_id, present))
 
@@ -251,6 +260,10 @@ class FleetWatcher:
         )
         await handle.signal(CONTAINER_NEWS, news)
         self._told[state.name] = news
+
+
+def _owners(states: Sequence[ContainerState]) -> set[str]:
+    return {state.labels.get("workflow_id", "") for state in states}
 
 
 def pause_after(seconds: float, cost: float) -> float:

@@ -8,8 +8,8 @@ from temporalio.common import RetryPolicy
 
 # A realtime bot's container may run for years; Temporal wants a bound.
 RUN_FOREVER = timedelta(days=3650)
-# The watcher beats every three minutes: faster beats of thousands of bots cost a server core.
-RUN_HEARTBEAT = timedelta(minutes=10)
+# The watcher beats every seven minutes: faster beats of thousands of bots cost a server core.
+RUN_HEARTBEAT = timedelta(minutes=15)
 # A host that refuses to start a container for now is asked again; the pending activity shows why.
 RUN_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 

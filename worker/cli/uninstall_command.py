@@ -32,7 +32,7 @@ def uninstall(
     """Remove the bots' containers, networks and firewall rules from this host, after the control plane.
 
     Stop that first, by `durabot down` or `docker compose down`. Data stays: a control plane that is started
-    on it again starts the bots, too, with their state, after ten minutes or with `durabot restart`.
+    on it again starts the bots, too, with their state.
 
     Example: durabot uninstall --yes
     """

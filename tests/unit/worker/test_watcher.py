@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.messages import HOST_STOPPED, ExitReport
+from activities.messages import HOST_STOPPED, RUN_CONTAINER, ExitReport
 from activities.ports import ContainerBackend, ContainerEvent, ContainerState
-from worker.watcher import FleetWatcher, pause_after
+from worker.watcher import IN_A_START, FleetWatcher, pause_after
 
 
 def container(name: str, phase: str = "running", **fields: Any) -> ContainerState:
@@ -70,6 +72,8 @@ class FakeTemporal:
     beats: list[str] = field(default_factory=list)
     reports: dict[str, ExitReport] = field(default_factory=dict)
     in_a_start: list[str] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def _check(self, workflow_id: str) -> None:
         if workflow_id in self.broken:
@@ -88,7 +92,14 @@ class FakeTemporal:
             status = WorkflowExecutionStatus.RUNNING
             if workflow_id in self.closed:
                 status = WorkflowExecutionStatus.COMPLETED
-            pending = [SimpleNamespace(activity_id=workflow_id.removeprefix("bot/"))]
+            pending = [
+                SimpleNamespace(
+                    activity_id=workflow_id.removeprefix("bot/"),
+                    activity_type=SimpleNamespace(name=RUN_CONTAINER),
+                    state=PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+                    last_started_time=Timestamp(seconds=1),
+                )
+            ]
             return SimpleNamespace(status=status, raw_description=SimpleNamespace(pending_activities=pending))
 
         return SimpleNamespace(signal=signal, describe=describe)
@@ -105,10 +116,14 @@ class FakeTemporal:
             self._check(workflow_id)
             self.beats.append(activity_id)
 
-        return SimpleNamespace(complete=complete, heartbeat=heartbeat)
+        async def fail(error: Exception) -> None:
+            self._check(workflow_id)
+            self.failed.append(activity_id)
+
+        return SimpleNamespace(complete=complete, heartbeat=heartbeat, fail=fail)
 
     async def list_workflows(self, query: str) -> AsyncIterator[Any]:
-        for name in self.in_a_start:
+        for name in self.in_a_start if IN_A_START in query else self.running:
             yield SimpleNamespace(id=f"bot/{name}", run_id="1")
 
 
@@ -193,7 +208,7 @@ def test_stopping_the_host_hides_no_end_of_before(exit_code: int) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "cost", "pause"),
-    [(5, 0, 5), (5, 0.02, 5), (5, 0.065, 13), (30, 0.125, 30), (5, 3, 30), (180, 3, 180)],
+    [(5, 0, 5), (5, 0.01, 5), (5, 0.0325, 13), (30, 0.0625, 30), (5, 3, 50), (420, 3, 420)],
 )
 def test_what_takes_long_is_done_less_often(seconds: float, cost: float, pause: float) -> None:
     assert pause_after(seconds, cost) == pytest.approx(pause)
@@ -208,5 +223,19 @@ def test_containers_are_listed_for_lost_starts_only_while_something_starts() -> 
         temporal.in_a_start.append("a")
         await watcher._find_lost_starts()
         assert backend.lists == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_container_that_vanished_is_started_again_and_no_other() -> None:
+    async def scenario() -> None:
+        backend = FakeBackend({"a": container("a")})
+        temporal = FakeTemporal(running=["a", "gone"])
+        await watch(backend, temporal).resync()
+        assert temporal.failed == ["gone"]
+        temporal.failed.clear()
+        backend.states["gone"] = container("gone")
+        await watch(backend, temporal).resync()
+        assert temporal.failed == []
 
     asyncio.run(scenario())
