@@ -24,6 +24,7 @@ from activities.messages import (
     StopContainer,
 )
 from activities.ports import ContainerBackend, ContainerSpec, ContainerState
+from activities.run_keys import RunKeys
 from activities.sealing.key_ring import KeyRing
 from activities.sealing.sealed_config import opened
 from activities.specs import ActivityRef, StorageAccess, container_spec
@@ -36,7 +37,15 @@ STARTED = "started"
 class Containers:
     """The fleet watcher completes ``run_container`` when the container ended, maybe from another process."""
 
-    def __init__(self, backend: ContainerBackend, storage: StorageAccess, keys: KeyRing) -> None:
+    def __init__(
+        self,
+        backend: ContainerBackend,
+        storage: StorageAccess,
+        keys: KeyRing,
+        run_keys: RunKeys | None = None,
+    ) -> None:
+        """Without ``run_keys`` all runs share the keys of ``storage``."""
+        self._run_keys = run_keys
         self._backend = backend
         self._storage = storage
         self._keys = keys
@@ -74,7 +83,8 @@ class Containers:
                     activity_id=info.activity_id,
                 )
                 try:
-                    state = await self._start(container_spec(self._opened(request), self._storage, waiting))
+                    storage = await self._access(request)
+                    state = await self._start(container_spec(self._opened(request), storage, waiting))
                 except StillRuns as running:
                     if not request.salvage:
                         raise
@@ -83,6 +93,12 @@ class Containers:
             if state.phase == "exited":
                 return exit_report(state)
         activity.raise_complete_async()
+
+    async def _access(self, request: RunContainer) -> StorageAccess:
+        if self._run_keys is None:
+            return self._storage
+        bot = request.spec
+        return await asyncio.to_thread(self._run_keys.take, bot.bot_id, bot.code_key, request.container)
 
     def _opened(self, request: RunContainer) -> RunContainer:
         """Secret values of the configuration are open from here on, and for the bot alone."""

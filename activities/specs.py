@@ -13,12 +13,16 @@ from activities.ports import ContainerSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class StorageAccess:
-    """Where and as whom the agent reaches the object store; has no repr, for it holds a secret."""
+    """Where and as whom the agent reaches the object store; has no repr, for it holds a secret.
+
+    ``session_token`` and ``run_key`` are of keys that are one run's own, see ``agent/sealed_keys.py``."""
 
     endpoint: str
     access_key: str
     secret_key: str
     secure: bool = False
+    session_token: str = ""
+    run_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +83,15 @@ def _salvage_environment(request: RunContainer, storage: StorageAccess) -> dict[
 
 
 def _access(storage: StorageAccess) -> dict[str, str]:
-    return {
+    access = {
         "MINIO_ENDPOINT": storage.endpoint,
         "MINIO_ACCESS_KEY": storage.access_key,
         "MINIO_SECRET_KEY": storage.secret_key,
         "MINIO_USE_SSL": "true" if storage.secure else "false",
     }
+    if storage.session_token:
+        access |= {"MINIO_SESSION_TOKEN": storage.session_token, "DURABOT_RUN_KEY": storage.run_key}
+    return access
 
 
 def _environment(request: RunContainer, storage: StorageAccess) -> dict[str, str]:

@@ -16,6 +16,7 @@ from agent.errors import ConfigurationError, Fenced, ObjectMissing
 from agent.forked import Result, guarded
 from agent.object_store import ObjectStore
 from agent.options import Options
+from agent.sealed_keys import keys_of
 from agent.statelog import StateLog
 
 # Told while a step is under way.
@@ -32,10 +33,12 @@ class Storage:
         self._environment = environment
         self._options = options
         self._contract = contract
+        access_key, secret_key, session_token = keys_of(environment, options.run_dir)
         self.store = ObjectStore(
             environment["MINIO_ENDPOINT"],
-            environment["MINIO_ACCESS_KEY"],
-            environment["MINIO_SECRET_KEY"],
+            access_key,
+            secret_key,
+            session_token=session_token,
             secure=environment.get("MINIO_USE_SSL", "").lower() == "true",
         )
         self.state_bucket = environment.get("MINIO_STATE_BUCKET") or "bot-state"

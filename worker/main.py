@@ -30,10 +30,11 @@ from agent.errors import StoreUnavailable
 from worker.backend import give_up_network, look_after_host, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.control.retention import BotRetentionsInTemporal, ensure_schedule
+from worker.key_renewal import KeyRenewal
 from worker.payload_codec import payload_codec
 from worker.process_end import run_to_end
 from worker.settings import Settings
-from worker.storage import storage_access
+from worker.storage import run_keys, storage_access
 from worker.temporal import connect_patiently, create_namespace, register_search_attributes
 from worker.version import version
 from worker.watcher import FleetWatcher
@@ -63,7 +64,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     log.info("host %s: %s", settings.host_name, backend.isolation())
     asked = asyncio.Event()
     checking = asyncio.create_task(_check_storage(settings, asked))
-    reaching = asyncio.create_task(look_after_host(settings, backend))
+    reaching = asyncio.create_task(_look_after(settings, backend))
     warning = asyncio.create_task(warn_of_image(settings))
     client = await _connected(settings, stop)
     if client is None:
@@ -103,6 +104,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             await backend.close()
     for task in broken:
         await task
+
+
+async def _look_after(settings: Settings, backend: ContainerBackend) -> None:
+    """What running bots need, beside the work that Temporal gives."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(look_after_host(settings, backend))
+        if (keys := run_keys(settings)) is not None:
+            root = settings.data / settings.backend
+            group.create_task(KeyRenewal(backend, keys, root, settings.credentials_s).run())
 
 
 async def _connected(settings: Settings, stop: asyncio.Event) -> Client | None:
@@ -147,7 +157,7 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
     placement = HostPlacement(client)
     state = StateActivities(storage, settings.state_bucket)
     retention = RetentionActivities(storage, settings.state_bucket, BotRetentionsInTemporal(client))
-    containers = Containers(backend, storage, settings.key_ring())
+    containers = Containers(backend, storage, settings.key_ring(), run_keys(settings))
     results = QueryResults(storage, settings.query_results_bucket)
     queries = RealtimeQueries(RunningBots(backend), results)
     pulse = HostPulse(client, backend.isolation(), version())

@@ -46,6 +46,14 @@ class Settings(BaseSettings):
         default=False,
         description="accept a server that ignores If-None-Match: two runs of one bot may then lose a state",
     )
+    credentials: Literal["shared", "sts"] = Field(
+        default="shared",
+        description="sts: each run gets keys of its own from the S3 server (AssumeRole), for its bot's data "
+        "alone and for a while; shared: all get this installation's keys",
+    )
+    credentials_s: int = Field(
+        default=43200, ge=3600, le=43200, description="seconds that a run's own keys are good for"
+    )
     code_bucket: str = "custom-bots"
     state_bucket: str = "bot-state"
     logs_bucket: str = "bot-logs"

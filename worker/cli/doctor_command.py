@@ -116,7 +116,7 @@ def _stack(settings: Settings) -> list[Check]:
             fix = "see logs/temporal.log"
             checks.append(Check(name="Temporal", result="fail", found=str(error), fix=fix))
     if SUPERVISOR in running or parts or not settings.s3_embedded:
-        checks.append(_store(settings))
+        checks += [_store(settings), _credentials(settings)]
     return checks
 
 
@@ -147,6 +147,22 @@ def _store(settings: Settings) -> Check:
         return Check(name=name, result="warn", found=risk, fix="use a server that keeps If-None-Match")
     found = f"{settings.s3_endpoint_in_use}, conditional writes hold"
     return Check(name=name, result="ok", found=found)
+
+
+def _credentials(settings: Settings) -> Check:
+    from worker.storage import run_keys
+
+    keys = run_keys(settings)
+    if keys is None:
+        found = "shared by all runs; DURABOT_CREDENTIALS=sts gives each its own, where the server can"
+        return Check(name="store keys", result="ok", found=found)
+    try:
+        keys.take("durabot-doctor", "", "durabot-doctor")
+    except DurabotError as error:
+        fix = "use a server with AssumeRole, or DURABOT_CREDENTIALS=shared"
+        return Check(name="store keys", result="fail", found=str(error), fix=fix)
+    found = f"each run has its own, of its bot's data alone, for {settings.credentials_s} s and renewed"
+    return Check(name="store keys", result="ok", found=found)
 
 
 def _processes(settings: Settings) -> list[Check]:
