@@ -70,6 +70,10 @@ def test_bots_reach_nothing_of_the_control_plane_but_the_store(open_stack: Stack
     reached = {name: reaches(stack.settings[f"DURABOT_{name}"]) for name in names}
     assert reached == {name: name == "S3_PORT" for name in names}
 
+    # Refused, where nothing but a rule refuses: without a rule there is an answer, or silence.
+    ask = "import socket, sys; print(socket.socket().connect_ex(('169.254.169.254', 80)) == 111)"
+    assert docker("exec", container, "python3", "-c", ask) == "True"
+
     # Stopped with grace, its end told and its container removed: nobody needs the network.
     stack.down()
     assert networks(stack) == []

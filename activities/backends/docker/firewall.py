@@ -1,5 +1,6 @@
 """Keeps bots away from this host's own ports, the control plane's above all: rules of the kernel for what
-comes from their bridges to this host. Their answers to this host pass, and so does all that goes further."""
+comes from their bridges to this host. Their answers to this host pass, and so does all that goes further, but
+for what ``metadata_rules.py`` closes."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import subprocess
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from activities.backends.docker.metadata_rules import metadata_changes
 from activities.errors import BackendUnavailable
 
 INTERFACES = Path("/sys/class/net")
@@ -66,14 +68,19 @@ class Firewall:
         """Exactly these, and no other that was guarded before; idempotent. ``BackendUnavailable`` tells why
         this host's ports are open to bots."""
         self._require(bridges)
-        if lines := changes(self._listed(), self._chain, bridges, self._ports):
+        if lines := self._changes(bridges):
             self._run(["iptables-restore", "--noflush", "--wait", str(WAIT_S)], "\n".join(lines) + "\n")
 
     def check(self, bridges: Sequence[str]) -> None:
         """``BackendUnavailable`` unless these are guarded."""
         self._require(bridges)
-        if changes(self._listed(), self._chain, bridges, self._ports):
+        if self._changes(bridges):
             raise BackendUnavailable("the worker has not set its rules")
+
+    def _changes(self, bridges: Sequence[str]) -> list[str]:
+        listed = self._listed()
+        own = changes(listed, self._chain, bridges, self._ports)
+        return [*own, *metadata_changes(listed, self._chain, bridges)]
 
     def _require(self, bridges: Sequence[str]) -> None:
         if os.geteuid() != 0:
