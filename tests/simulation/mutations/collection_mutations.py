@@ -14,6 +14,7 @@ from agent.statelog.linear import LinearLog
 from agent.statelog.retention import Plan, Retention
 from tests.simulation.host import BUCKET
 from tests.simulation.mutations.mutation import mutation, swap, weather
+from tests.simulation.operators import Operators
 
 # Later than any entry: all of them are old.
 MOST_YOUNG = "9999"
@@ -28,13 +29,19 @@ def collections_meet_rollbacks(stack: ExitStack) -> None:
         stack,
         steps=1000,
         keep_last=1,
-        rollbacks=0.5,
+        rollbacks=1.5,
         collections=0.0,
         starts=3.0,
         syncs=5.0,
+        lost_request=0.0,
         lost_answer=0.0,
+        failed_though_done=0.0,
         refused=0.0,
+        conflict=0.0,
+        broken_answer=0.0,
         late=0.0,
+        doubled=0.0,
+        dozes=0.0,
         bot_acts=0.0,
         pins=0.0,
         readers=0.0,
@@ -49,7 +56,13 @@ def collections_meet_rollbacks(stack: ExitStack) -> None:
             collect.collect(self._log._store, BUCKET, self._bot_id, retention, young=MOST_YOUNG)
         return after
 
+    def recent(self: Operators) -> int:
+        newest = self._ledger.generation
+        return self._world.random.randint(max(1, newest - 4), newest) if newest else 0
+
     swap(stack, Catalogue, "follow", met)
+    # Older ones are collected by then.
+    swap(stack, Operators, "_a_generation", recent)
 
 
 @mutation("the collection deletes also what was made for entries that are not there yet", "complete")
