@@ -7,6 +7,8 @@ from typing import Any
 
 REALTIME = "realtime"
 SCHEDULED = "scheduled"
+# The overlap that lets several runs of one bot wait for their turn at once.
+ALLOW_ALL = "allow_all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,9 @@ class BotSpec:
     Times are in seconds; 0 means no limit, except for ``stop_grace_s``. ``code_key`` is the zip's key in the
     code bucket. ``config`` is the bot's ``BOT_CONFIG``. ``max_attempts`` counts starts of user code in one
     scheduled run: outside effects of a bot are not undone by repeating it, so the default is once.
-    ``host`` pins the bot; empty lets the placement decide. ``backend`` is what that host has, for operators.
+    ``host`` pins the bot; empty lets the placement decide among the hosts that have all ``host_labels``.
+    ``failover_after_s`` is after how long a lost host is given up without an operator, 0 for never.
+    ``backend`` is what that host has, for operators.
     ``image`` is what containers are made of, where they are made of images; empty means the host's own.
     ``state_keep_last`` and ``state_keep_days`` say which old versions of the state are kept, see
     ``agent/statelog/retention.py``.
@@ -53,3 +57,5 @@ class BotSpec:
     image: str = ""
     state_keep_last: int = 100
     state_keep_days: int = 30
+    host_labels: dict[str, str] = field(default_factory=dict)
+    failover_after_s: float = 0

@@ -1,18 +1,29 @@
-"""The heartbeat of a host, and the choice of one."""
+"""The heartbeat of a host, and what has a container on it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import BackendUnavailable
 from activities.failures import typed_failures
-from activities.messages import HOST_BEAT, PLACE_BOT, HostBeat, PlaceBot, Placement
+from activities.host_messages import (
+    FIND_GONE,
+    FIND_ON_HOST,
+    HOST_NEWS,
+    AskGone,
+    FoundGone,
+    FoundOnHost,
+    HostNews,
+    OnHost,
+)
+from activities.messages import HOST_BEAT, HostBeat
 
 # A third of the heartbeat timeout in workflows/policies.py.
 BEAT_SECONDS = 5.0
@@ -22,10 +33,9 @@ ONE_BEAT = timedelta(hours=23)
 class HostPulse:
     """Runs on the host's own queue, so a beat proves that this queue is polled."""
 
-    def __init__(self, client: Client, isolation: str, version: str) -> None:
+    def __init__(self, client: Client, news: HostNews) -> None:
         self._client = client
-        self._isolation = isolation
-        self._version = version
+        self._news = news
 
     @activity.defn(name=HOST_BEAT)
     async def host_beat(self, request: HostBeat) -> None:
@@ -34,7 +44,7 @@ class HostPulse:
         info = activity.info()
         handle = self._client.get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
         # By name: activities do not import workflow modules.
-        await handle.signal("host_news", {"isolation": self._isolation, "version": self._version})
+        await handle.signal(HOST_NEWS, self._news)
         for _ in range(int(ONE_BEAT.total_seconds() / BEAT_SECONDS)):
             activity.heartbeat()
             with contextlib.suppress(TimeoutError):
@@ -46,24 +56,53 @@ class HostPulse:
                 )
 
 
-class HostPlacement:
-    """Runs on the installation's queue: any worker can choose."""
+class HostSearch:
+    """Runs on the installation's queue: any worker can look."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    @activity.defn(name=PLACE_BOT)
-    async def place_bot(self, request: PlaceBot) -> Placement:
-        """The first ready host by name; waits by being retried while there is none."""
-        hosts: list[str] = []
+    @activity.defn(name=FIND_ON_HOST)
+    async def find_on_host(self, request: OnHost) -> FoundOnHost:
+        """By search attribute: what has just begun may be missing, and is asked for by its reservation."""
         query = (
-            "WorkflowType = 'host' AND ExecutionStatus = 'Running' AND Phase = 'Ready' "
+            f"Host = '{request.host}' AND ExecutionStatus = 'Running' AND WorkflowType IN ('bot', 'run') "
             # Installations that share a Temporal namespace differ in this.
-            f"AND TaskQueue = '{activity.info().task_queue}'"
+            f"AND TaskQueue = '{_queue()}'"
         )
-        async for found in self._client.list_workflows(query):
-            hosts.append(found.id.removeprefix("host/"))
+        return FoundOnHost(workflows=[found.id async for found in self._client.list_workflows(query)])
+
+    @activity.defn(name=FIND_GONE)
+    async def find_gone(self, request: AskGone) -> FoundGone:
+        """Asked of the lists, which lag, and then of each bot that they lack."""
+        running = f"WorkflowType = 'bot' AND ExecutionStatus = 'Running' AND TaskQueue = '{_queue()}'"
         with typed_failures():
-            if not hosts:
-                raise BackendUnavailable(f"bot {request.bot_id}: no host is ready to run it")
-            return Placement(host=min(hosts))
+            there = {found.id.removeprefix("bot/") async for found in self._client.list_workflows(running)}
+            async for schedule in await self._client.list_schedules():
+                there.add(schedule.id.removeprefix("bot/"))
+            missing = [bot for bot in request.bots if bot not in there]
+            return FoundGone(bots=[bot for bot in missing if not await self._exists(bot)])
+
+    async def _exists(self, bot_id: str) -> bool:
+        name = f"bot/{bot_id}"
+        with _not_found():
+            found = await self._client.get_workflow_handle(name).describe()
+            if found.status is WorkflowExecutionStatus.RUNNING:
+                return True
+        with _not_found():
+            await self._client.get_schedule_handle(name).describe()
+            return True
+        return False
+
+
+def _queue() -> str:
+    return activity.info().task_queue
+
+
+@contextlib.contextmanager
+def _not_found() -> Iterator[None]:
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise

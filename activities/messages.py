@@ -24,6 +24,8 @@ LAST_SAVED = "last_saved"
 # Causes of an end, beside those that the agent reports itself.
 LOST = "lost"
 HOST_STOPPED = "host_stopped"
+# The host was given up: nothing is known of the end, and the container may still run.
+HOST_DEAD = "host_dead"
 DEADLINE = "deadline"
 KILLED = "killed"
 REFUSED = "refused"
@@ -50,7 +52,8 @@ class QueryCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContainer:
-    """Start (or adopt) the container of one run; the activity ends when the container did.
+    """Start (or adopt) the container of one run; the activity ends when the container did. ``quarantine_s``
+    is how long after its claim user code has to wait, because a former container may still be running.
 
     With ``salvage``, which counts the tries, it is one that runs no user code, but saves what the run of this
     id has left on its host.
@@ -59,6 +62,7 @@ class RunContainer:
     spec: BotSpec
     run_id: str
     query: QueryCall | None = None
+    quarantine_s: float = 0
     salvage: int = 0
 
     @property
@@ -151,16 +155,33 @@ class StopContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceBot:
-    """Choose a host for a bot that names none."""
+    """Choose a host. ``host`` pins the bot, ``former`` had it last (empty: where it has its place), ``leave``
+    is one that it shall not get. ``unsaved``: the former host has state that is not in the store. ``bound``:
+    it may be running there. ``passing``: it takes no place, for it is over soon. The rest is as in
+    ``BotSpec``."""
 
     bot_id: str
+    bot_type: str = ""
+    host: str = ""
+    former: str = ""
+    leave: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    memory_mb: int = 0
+    cpu: float = 0
+    failover_s: float = 0
+    unsaved: bool = False
+    bound: bool = False
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The chosen host."""
+    """The chosen host. ``left_dead`` are hosts that were given up with this bot on them, so a container of it
+    may still be running there. ``unsaved``: this host has state of it that is not saved."""
 
     host: str
+    left_dead: list[str] = field(default_factory=list)
+    unsaved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from activities.bot_spec import SCHEDULED
 from activities.errors import InvalidInput
+from activities.lease import lease_s, sync_interval_s
 from activities.messages import RunContainer
 from activities.ports import ContainerSpec
 
@@ -107,8 +108,12 @@ def _environment(request: RunContainer, storage: StorageAccess) -> dict[str, str
         "IS_SCHEDULED": "true" if bot.bot_type == SCHEDULED else "false",
         "MAX_STATE_SIZE_MB": str(bot.max_state_mb),
         **_access(storage),
-        "DURABOT_SYNC_INTERVAL": _number(bot.sync_interval_s),
+        "DURABOT_SYNC_INTERVAL": _number(sync_interval_s(bot)),
     }
+    if request.query is None and (lease := lease_s(bot)):
+        environment["DURABOT_STORE_LEASE"] = _number(lease)
+    if request.quarantine_s:
+        environment["DURABOT_QUARANTINE"] = _number(request.quarantine_s)
     if request.query is not None:
         environment |= {
             "QUERY_PATH": request.query.path,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 
-from agent import oom, processes
+from agent import bot_end, oom, processes
 from agent.children import Children
-from agent.fence_probe import FenceProbe
 from agent.forked import Fork, Result
+from agent.lease import clock
+from agent.live_syncs import LiveSyncs
 from agent.log_file import LogFile
 from agent.options import Options
 from agent.posix_signals import signal
 from agent.query_server import QueryServer
-from agent.state_watch import StateWatch
 from agent.status import Status, log_record
 
-FENCED_EXIT = 79
 FIRST_WAIT_S = 0.2
 LARGEST_WAIT_S = 10.0
 SYNC_RETRY_S = 0.5
@@ -39,22 +37,24 @@ class Execution:
         self._children = Children()
         self._bot = 0
         self._epoch = ""
-        self._probe = FenceProbe(environment.get("MINIO_ENDPOINT") or "", self._children)
         self._server: QueryServer | None = None
-        self._watch = StateWatch(self._options.state_path, self._options.sync_interval)
         self._log = LogFile(self._options)
+        self._live_syncs = LiveSyncs(
+            self._options,
+            environment.get("MINIO_ENDPOINT") or "",
+            self._children,
+            self._log,
+            lambda state: self._sync_fork(state=state, last=False),
+            self._check_fork,
+        )
+        self._lease = self._live_syncs.lease
+        if not syncs:
+            # Whoever syncs in our place has to see to it.
+            self._lease.seconds = 0
         self._killed = False
+        self._outlived = False
         self._oom_kills = oom.kills()
-        self._report: dict[str, object] = {
-            "exit_code": 1,
-            "cause": "error",
-            "message": "",
-            "generation_before": 0,
-            "generation_after": 0,
-            "uploaded_bytes": 0,
-            "final_sync": "skipped",
-            "started_at": None,
-        }
+        self._report = bot_end.nothing_yet()
         self._durations: dict[str, object] = {}
 
     def run(self) -> int:
@@ -67,10 +67,14 @@ class Execution:
         plan = self._prepare()
         if plan is None:
             return self._end()
+        self._lease.contact = plan["claimed_at"]  # type: ignore[assignment]  # from our fork
+        self._wait_in_quarantine()
         self._wait_for_start()
+        if self._syncs and (self._options.quarantine or self._lease.over()):
+            self._make_sure()
         if self._stop_asked:
-            self._stopped_before("the bot started")
-        elif self._start(plan):
+            self._report |= bot_end.stopped_before("the bot started")
+        elif self._report["cause"] != "fenced" and self._start(plan):
             deadline = self._live()
             self._final_sync(deadline)
         return self._end()
@@ -95,11 +99,15 @@ class Execution:
                 self._durations = dict(result["durations"])  # type: ignore[call-overload]  # from our fork
                 return result
             if self._stop_asked:
-                self._stopped_before("the bot started")
+                self._report |= bot_end.stopped_before("the bot started")
                 return None
             message = str(result["message"])
+            if result["failed"] == "fenced":
+                self._fenced_before(result)
+                return None
             if not result["retryable"]:
-                self._refused(result)
+                self._report |= bot_end.refused(result)
+                log_record(self._options, "ERROR", message)
                 return None
             if message != told:
                 log_record(self._options, "ERROR", f"the bot waits for its storage: {message}")
@@ -108,21 +116,8 @@ class Execution:
             self._pause(pause)
             pause = min(pause * 2, LARGEST_WAIT_S)
             if self._stop_asked:
-                self._stopped_before(f"its storage was there: {message}")
+                self._report |= bot_end.stopped_before(f"its storage was there: {message}")
                 return None
-
-    def _stopped_before(self, what: str) -> None:
-        self._report |= {"exit_code": 143, "cause": "signal", "message": f"stopped before {what}"}
-
-    def _refused(self, result: Result) -> None:
-        causes = {"configuration": "config", "bad_code": "config"}
-        code = str(result["failed"])
-        self._report |= {
-            "exit_code": result["exit_code"],
-            "cause": causes.get(code, code if code in ("config", "restore_failed") else "error"),
-            "message": result["message"],
-        }
-        log_record(self._options, "ERROR", str(result["message"]))
 
     def _wait_for_start(self) -> None:
         """A container prepared ahead of its instant starts its bot on time."""
@@ -130,6 +125,33 @@ class Execution:
             self._status.show("waiting", "for its instant")
         while (left := self._options.start_at - time.time()) > 0 and not self._stop_asked:
             self._pause(min(left, QUIET_TICK_S))
+
+    def _wait_in_quarantine(self) -> None:
+        """Until a former run that may still be alive has ended: by our claim, or for its lease is over."""
+        until = self._lease.contact + self._options.quarantine
+        if self._options.quarantine:
+            self._status.show("waiting", "for a former run on a host that was given up to end")
+        while (left := until - clock()) > 0 and not self._stop_asked:
+            self._pause(min(left, QUIET_TICK_S))
+
+    def _make_sure(self) -> None:
+        """That nobody else has claimed the state since we did. Without that no user code begins."""
+        pause = FIRST_WAIT_S
+        while not self._stop_asked:
+            asked_at = clock()
+            result = self._await(self._check_fork())
+            if result.get("failed") == "fenced":
+                self._fenced_before(result)
+                return
+            if self._lease.noted(result, asked_at):
+                return
+            self._status.show("waiting_for_storage", str(result["message"]))
+            self._pause(pause)
+            pause = min(pause * 2, LARGEST_WAIT_S)
+
+    def _fenced_before(self, result: Result) -> None:
+        self._report |= bot_end.fenced(str(result["message"]))
+        log_record(self._options, "ERROR", f"fenced, so the bot is not started: {result['message']}")
 
     def _start(self, plan: Result) -> bool:
         """False when the kernel did not let us."""
@@ -142,7 +164,7 @@ class Execution:
             log_record(self._options, "ERROR", text)
         else:
             # What is already in the directory was just restored, or committed.
-            self._watch.committed(self._watch.begun_commit())
+            self._live_syncs.restored()
         server_argv: list[str] = plan["server_argv"]  # type: ignore[assignment]  # likewise
         if server_argv and self._serves:
             self._server = QueryServer(server_argv, bot_environment, directory, self._options, self._children)
@@ -167,14 +189,14 @@ class Execution:
     def _live(self) -> float:
         """Until the bot is over; until when its final sync has time."""
         begun = time.monotonic()
-        sync: Fork | None = None
-        mark, next_sync, changed_at, probing = 0, begun + self._options.sync_interval, 0.0, False
-        if self._log.is_left():
-            # Why the last run was killed is asked for now.
-            next_sync = begun
+        # Why the last run was killed is asked for now.
+        self._live_syncs.begin(at_once=self._log.is_left())
         killing_at = 0.0
         while not self._children.ended(self._bot):
             now = time.monotonic()
+            if self._lease.over() and not self._stop_asked:
+                self._stop_asked = self._outlived = True
+                log_record(self._options, "ERROR", f"the bot is stopped: {self._lease.told()}")
             if self._stop_asked and not killing_at:
                 killing_at = now + self._options.stop_grace
                 self._status.show("stopping", f"with a grace of {self._options.stop_grace:g} s")
@@ -199,41 +221,21 @@ class Execution:
             ticking = self._log.note()
             if self._syncs and not killing_at:
                 self._log.regulate(self._bot)
-            if self._syncs and sync is None:
-                if now >= self._watch.next_look and self._watch.look(now):
-                    changed_at = changed_at or now
-                # Also with nothing to save: another run may have claimed the state.
-                if now >= next_sync or self._log.presses(now):
-                    mark, probing = self._watch.begun_commit(), self._is_quiet(bool(changed_at))
-                    sync = (
-                        self._probe.fork() if probing else self._sync_fork(state=bool(changed_at), last=False)
-                    )
-                    log_mark, with_state = self._log.size, bool(changed_at)
-                    changed_at = 0.0
-            if sync is not None and sync.done():
-                result = sync.result()
-                sync, next_sync = None, time.monotonic() + self._options.sync_interval
-                self._probe.told(result)
-                if probing and not self._probe.ready:
-                    # A whole sync understands what was answered.
-                    next_sync = 0.0
+            if self._syncs and (result := self._live_syncs.tend(now)) is not None:
                 if result.get("failed") == "fenced":
                     self._fenced(str(result["message"]))
                     break
-                if "failed" in result:
-                    changed_at = changed_at or time.monotonic()
-                elif with_state:
-                    self._watch.committed(mark)
-                self._log.told(result, log_mark)
                 self._noted(result)
             starting = self._server and not self._server.ready
-            self._pause(BUSY_TICK_S if ticking or killing_at or sync or starting else self._tick())
+            busy = ticking or killing_at or starting or self._live_syncs.under_way
+            self._pause(BUSY_TICK_S if busy else self._tick())
         self._durations["run"] = time.monotonic() - begun
         # One budget for all that follows, which whoever stops us knows, too.
         deadline = time.monotonic() + self._options.sync_budget
-        if sync is not None:
+        fenced = self._report["cause"] == "fenced"
+        if not fenced and (sync := self._live_syncs.left()) is not None:
             self._noted(self._await(sync, deadline - self._options.sync_budget / 2))
-        if self._report["cause"] != "fenced":
+        if not fenced:
             self._ended(self._children.take(self._bot))
         return deadline
 
@@ -241,17 +243,10 @@ class Execution:
         return min(QUIET_TICK_S, max(BUSY_TICK_S, self._options.sync_interval / 2))
 
     def _ended(self, wait_status: int) -> None:
-        by_signal = os.WIFSIGNALED(wait_status)
-        code = processes.exit_code(wait_status)
-        cause, message = "exited", ""
-        if by_signal:
-            cause, message = "signal", f"ended by signal {os.WTERMSIG(wait_status)}"
-            if self._killed and os.WTERMSIG(wait_status) == signal.SIGKILL:
-                message = f"did not stop within its grace of {self._options.stop_grace:g} s and was killed"
-            killed = os.WTERMSIG(wait_status) == signal.SIGKILL and not self._killed
-            if killed and oom.kills() > self._oom_kills:
-                cause, message = "oom", "ran out of memory and was killed"
-        self._report |= {"exit_code": code, "cause": cause, "message": message}
+        grace, oom_killed = self._options.stop_grace, oom.kills() > self._oom_kills
+        self._report |= bot_end.told(wait_status, grace=grace, killed=self._killed, oom_killed=oom_killed)
+        if self._outlived:
+            self._report |= {"cause": "lease", "message": self._lease.told()}
         self._sweep()
 
     def _fenced(self, message: str) -> None:
@@ -266,7 +261,7 @@ class Execution:
         self._sweep()
         while not self._children.ended(self._bot):
             self._pause(BUSY_TICK_S)
-        self._report |= {"exit_code": FENCED_EXIT, "cause": "fenced", "message": message}
+        self._report |= bot_end.fenced(message)
 
     def _sweep(self) -> None:
         """No process of the bot may change the state during the final sync."""
@@ -302,8 +297,7 @@ class Execution:
                 break
             if result["failed"] == "fenced":
                 log_record(self._options, "ERROR", f"fenced at the final sync: {result['message']}")
-                self._report |= {"exit_code": FENCED_EXIT, "cause": "fenced", "message": result["message"]}
-                self._report["final_sync"] = "failed"
+                self._report |= {**bot_end.fenced(str(result["message"])), "final_sync": "failed"}
                 self._ship_last_words(deadline)
                 break
             left = deadline - time.monotonic()
@@ -346,10 +340,6 @@ class Execution:
 
     # Common to all phases.
 
-    def _is_quiet(self, changed: bool) -> bool:
-        """Nothing is to be saved, and whether somebody else has the state can be asked at little cost."""
-        return self._probe.ready and not (changed or self._log.waits() or self._log.is_left())
-
     def _sync_fork(self, *, state: bool, last: bool) -> Fork:
         environment, epoch = self._environment, self._epoch
 
@@ -357,6 +347,16 @@ class Execution:
             from agent import storage
 
             return storage.sync(environment, state=state, last=last, epoch=epoch)
+
+        return Fork(work, self._children)
+
+    def _check_fork(self) -> Fork:
+        environment, epoch = self._environment, self._epoch
+
+        def work() -> Result:
+            from agent import storage
+
+            return storage.check(environment, epoch=epoch)
 
         return Fork(work, self._children)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.children import Children
 from agent.forked import Fork, Result
+from agent.lease import IN_CONTACT
 
 
 class FenceProbe:
@@ -26,7 +27,7 @@ class FenceProbe:
         def work() -> Result:
             from agent.absence import is_absent
 
-            return {"fence_probe": request} if is_absent(endpoint, request) else {}
+            return {"fence_probe": request, IN_CONTACT: True} if is_absent(endpoint, request) else {}
 
         return Fork(work, self._children)
 

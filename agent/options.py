@@ -33,6 +33,8 @@ class Options:
         self.sync_interval = _number(found("DURABOT_SYNC_INTERVAL"), 60)
         # Of the state that a query is to see; 0 is the newest.
         self.state_generation = int(_number(found("DURABOT_STATE_GENERATION"), 0))
+        self.store_lease = _number(found("DURABOT_STORE_LEASE"), 0)
+        self.quarantine = _number(found("DURABOT_QUARANTINE"), 0)
         self.query_timeout = _number(found("DURABOT_QUERY_TIMEOUT"), 30)
         self.log_max_bytes = int(_number(found("DURABOT_LOG_MAX_BYTES"), LOG_MAX_BYTES))
 

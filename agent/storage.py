@@ -12,8 +12,9 @@ from agent import contract as contracts
 from agent import log_segments
 from agent.clear_directory import clear
 from agent.contract import Contract
-from agent.errors import ConfigurationError, Fenced, ObjectMissing
+from agent.errors import ConfigurationError, Fenced, ObjectMissing, StoreUnavailable
 from agent.forked import Result, guarded
+from agent.lease import IN_CONTACT
 from agent.object_store import ObjectStore
 from agent.options import Options
 from agent.sealed_keys import keys_of
@@ -104,17 +105,24 @@ def restore(environment: dict[str, str], told: Told, *, query: bool, claim: bool
     durations["download"] = time.monotonic() - begun
     told("restoring", "")
     begun = time.monotonic()
-    generation, epoch, unsaved = 0, "", ""
+    generation, epoch, unsaved, claimed_at = 0, "", "", 0.0
     log = storage.state_log()
     if claim:
-        started = log.start()
+        started = log.start(in_order=options.store_lease > 0)
         generation, epoch, unsaved = started.generation, started.epoch, started.unsaved
+        claimed_at = started.claimed_at
     elif query or not any(Path(contract.state_path).iterdir()):
         generation = log.restore_only(options.state_generation if query else 0)
     Path(contract.state_dir).mkdir(parents=True, exist_ok=True)
     durations["restore"] = time.monotonic() - begun
     storage.store.close()
-    return {"generation": generation, "epoch": epoch, "unsaved": unsaved, "durations": durations}
+    return {
+        "generation": generation,
+        "epoch": epoch,
+        "claimed_at": claimed_at,
+        "unsaved": unsaved,
+        "durations": durations,
+    }
 
 
 def prepare(environment: dict[str, str], told: Told, *, query: bool, claim: bool) -> Result:
@@ -177,17 +185,24 @@ def sync(environment: dict[str, str], *, state: bool, last: bool, epoch: str) ->
             log = storage.state_log()
             if not state:
                 log.refuse_fenced(epoch)
-                return {"generation": 0, "uploaded_bytes": 0, "fence_probe": log.fence_probe()}
-            committed = log.commit(epoch)
+                generation, uploaded_bytes = 0, 0
+            else:
+                committed = log.commit(epoch)
+                generation, uploaded_bytes = committed.generation, committed.uploaded_bytes
             return {
-                "generation": committed.generation,
-                "uploaded_bytes": committed.uploaded_bytes,
+                "generation": generation,
+                "uploaded_bytes": uploaded_bytes,
                 "fence_probe": log.fence_probe(),
+                IN_CONTACT: True,
             }
         finally:
             storage.store.close()
 
     result = guarded(save)
+    if state and result.get("failed") not in (None, Fenced.code, StoreUnavailable.code):
+        # A state that cannot be saved must not keep its run from learning that another one has it.
+        checked = guarded(lambda: check(environment, epoch=epoch))
+        result = checked if checked.get("failed") == Fenced.code else {**checked, **result}
     if result.get("failed") == Fenced.code:
         # Its bot is to be stopped at once; the log goes when that is done.
         return result
@@ -199,6 +214,16 @@ def sync(environment: dict[str, str], *, state: bool, last: bool, epoch: str) ->
     shipping = log_segments.Progress(options)
     result |= {"log_offset": shipping.offset, "log_key": shipping.key, "log_segments": shipping.segment}
     return result
+
+
+def check(environment: dict[str, str], *, epoch: str) -> Result:
+    """Make sure that ``epoch`` still has the state; may run beside a sync."""
+    storage = Storage(environment, Options(environment), contracts.read(environment))
+    try:
+        storage.state_log().refuse_fenced(epoch)
+    finally:
+        storage.store.close()
+    return {IN_CONTACT: True}
 
 
 def ship_log(environment: dict[str, str], *, last: bool) -> Result:

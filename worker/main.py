@@ -17,7 +17,9 @@ from temporalio.worker import Worker
 
 from activities.containers import Containers
 from activities.errors import StorageUnavailable
-from activities.hosts import HostPlacement, HostPulse
+from activities.host_directory import HostDirectory
+from activities.host_placement import HostPlacement
+from activities.hosts import HostPulse, HostSearch
 from activities.images import Images
 from activities.ports import ContainerBackend
 from activities.query_results import QueryResults
@@ -30,13 +32,14 @@ from agent.errors import StoreUnavailable
 from worker.backend import give_up_network, look_after_host, make_backend, warn_of_image
 from worker.boot_probe import UnsafeStore, make_buckets, probe_conditional_create
 from worker.control.retention import BotRetentionsInTemporal, ensure_schedule
+from worker.host_facts import host_news
+from worker.host_identity import TakenName, host_identity, refuse_taken_name
 from worker.key_renewal import KeyRenewal
 from worker.payload_codec import payload_codec
 from worker.process_end import run_to_end
 from worker.settings import Settings
 from worker.storage import run_keys, storage_access
 from worker.temporal import connect_patiently, create_namespace, register_search_attributes
-from worker.version import version
 from worker.watcher import FleetWatcher
 from worker.workflow_sandbox import workflow_runner
 from workflows import attributes, ids
@@ -81,8 +84,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     control, host = _workers(settings, client, backend)
     watcher = FleetWatcher(backend, client, settings.host_name)
     async with control:
-        watching = asyncio.create_task(watcher.run())
+        watching: asyncio.Task[None] | None = None
         try:
+            directory = HostDirectory(client, settings.task_queue)
+            # Before anything is polled or looked at that belongs to the host of this name.
+            await refuse_taken_name(directory, settings.host_name, host_identity(settings.data), stop)
+            watching = asyncio.create_task(watcher.run())
             async with host:
                 await _announce_host(settings, client)
                 await ensure_schedule(client, settings.task_queue, settings.retention_interval_s)
@@ -93,12 +100,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 # Nothing is polled any more, so what the workflows start now waits for the next worker.
                 await watcher.stop_all()
         finally:
-            broken = [task for task in (watching, checking) if task.done()]
-            watching.cancel()
-            checking.cancel()
-            reaching.cancel()
-            warning.cancel()
-            await asyncio.gather(watching, checking, reaching, warning, return_exceptions=True)
+            broken = [task for task in (watching, checking) if task is not None and task.done()]
+            background = [task for task in (watching, checking, reaching, warning) if task is not None]
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             if stop.is_set() and settings.stop_bots_with_worker:
                 await give_up_network(settings, backend)
             await backend.close()
@@ -154,13 +160,15 @@ def _tell_ready() -> None:
 
 def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> tuple[Worker, Worker]:
     storage = storage_access(settings)
-    placement = HostPlacement(client)
+    hosts = HostDirectory(client, settings.task_queue, [settings.host_name])
+    placement = HostPlacement(client, hosts)
+    search = HostSearch(client)
     state = StateActivities(storage, settings.state_bucket)
     retention = RetentionActivities(storage, settings.state_bucket, BotRetentionsInTemporal(client))
     containers = Containers(backend, storage, settings.key_ring(), run_keys(settings))
     results = QueryResults(storage, settings.query_results_bucket)
     queries = RealtimeQueries(RunningBots(backend), results)
-    pulse = HostPulse(client, backend.isolation(), version())
+    pulse = HostPulse(client, host_news(settings, backend.isolation()))
     images = Images(backend)
     control = Worker(
         client,
@@ -168,6 +176,8 @@ def _workers(settings: Settings, client: Client, backend: ContainerBackend) -> t
         workflows=[BotWorkflow, RunWorkflow, QueryWorkflow, HostWorkflow, RetentionWorkflow],
         activities=[
             placement.place_bot,
+            search.find_on_host,
+            search.find_gone,
             state.rollback_state,
             state.import_state,
             state.last_saved,
@@ -256,7 +266,7 @@ def main() -> None:
             loop.add_signal_handler(number, stop.set)
         try:
             await run(Settings(), stop)
-        except UnsafeStore as error:
+        except (TakenName, UnsafeStore) as error:
             # For the operator, to whom a traceback says nothing.
             raise SystemExit(str(error)) from error
 

@@ -82,6 +82,24 @@ class Settings(BaseSettings):
     )
 
     host_name: str = Field(default="local", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+    host_labels: str = Field(
+        default="",
+        pattern=r"^$|^[A-Za-z0-9._-]+=[A-Za-z0-9._-]+(,[A-Za-z0-9._-]+=[A-Za-z0-9._-]+)*$",
+        description="what bots may ask of this host, such as disk=ssd,zone=a",
+    )
+    host_bots: int = Field(default=0, ge=0, description="most bots of this host; 0 is no limit")
+    host_memory: str = Field(
+        default="",
+        description="memory, such as 24Gi, that bots' memory_limit may add up to; empty is no limit",
+    )
+    host_cpu: float = Field(
+        default=0, ge=0, description="CPUs that bots' cpu_limit may add up to; 0 is no limit"
+    )
+    failover_after: str = Field(
+        default="",
+        description="after how long, such as 5m, a lost host is given up for bots that do not say it "
+        "themselves; empty is never, see docs/decisions/dead-hosts.md",
+    )
     backend: Literal["process", "docker"] = Field(
         default="process",
         description="what bots run in: plain processes of this host, or containers of its Docker engine",

@@ -37,11 +37,11 @@ class WaitingActivity:
         return await _answered(self._handle().complete(report))
 
     async def beat(self) -> bool:
-        """False when nobody waits any more. A workflow that wants the container ended stops it by itself."""
+        """False when nobody waits any more, also by having called the start off."""
         try:
             return await _answered(self._handle().heartbeat(STARTED))
         except AsyncActivityCancelledError:
-            return True
+            return False
 
     async def never_started(self) -> None:
         """Have the activity tried again: its worker ended before there was a container."""
@@ -49,7 +49,8 @@ class WaitingActivity:
         await _answered(self._handle().fail(failure))
 
     async def expected(self) -> bool:
-        """Whether the workflow runs and still waits for this very activity, in whatever attempt."""
+        """Whether the workflow runs and still wants this very activity, in whatever attempt. One that it has
+        called off, for it took the host for dead, is not wanted."""
         try:
             found = await self._client.get_workflow_handle(
                 self.workflow_id, run_id=self.run_id or None
@@ -61,7 +62,9 @@ class WaitingActivity:
         if found.status is not WorkflowExecutionStatus.RUNNING:
             return False
         return any(
-            pending.activity_id == self.activity_id for pending in found.raw_description.pending_activities
+            pending.activity_id == self.activity_id
+            and pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+            for pending in found.raw_description.pending_activities
         )
 
 

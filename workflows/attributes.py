@@ -45,3 +45,10 @@ def left_out(spec: BotSpec, present: TypedSearchAttributes) -> list[SearchAttrib
         return []
     wanted = of_bot(spec, "").search_attributes
     return [pair.key.value_set(pair.value) for pair in wanted if pair.key.name != PHASE.name]
+
+
+def changes(
+    spec: BotSpec, present: TypedSearchAttributes, *, phase: str, host: str
+) -> list[SearchAttributeUpdate[Any]]:
+    """What a workflow shows of itself, with what it was not started with."""
+    return [*left_out(spec, present), PHASE.value_set(phase), HOST.value_set(host)]

@@ -11,11 +11,15 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from activities import host_messages
     from activities.bot_spec import REALTIME
+    from activities.host_messages import LeaveHost, PlacementNews, StayOnHost
     from activities.messages import RunContainer
-    from workflows import attributes, ids, messages, outcome, policies, restart
+    from workflows import ids, messages, outcome, policies, restart
+    from workflows.bot_display import BotDisplay
     from workflows.bot_input import problem_of
-    from workflows.container_run import ContainerRun, new_run_id, place
+    from workflows.bot_place import BotPlace
+    from workflows.container_run import ContainerRun, new_run_id
     from workflows.image_check import check_image
     from workflows.messages import (
         BotInput,
@@ -46,8 +50,8 @@ class BotWorkflow:
         self._last_exit = given.last_exit
         self._phase = ""
         self._message = ""
-        self._shown = ("", "", "")
-        self._host = given.spec.host
+        self._display = BotDisplay()
+        self._place = BotPlace(given)
         self._current: ContainerRun | None = None
         self._running_since = 0.0
         self._next_start_at = 0.0
@@ -88,10 +92,12 @@ class BotWorkflow:
                 else:
                     await self._run_once()
         except asyncio.CancelledError:
+            await self._place.give_back(self._spec.bot_id, self._last_exit)
             self._closing = True
             self._show(messages.STOPPED, "cancelled")
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise
+        await self._place.give_back(self._spec.bot_id, None)
         self._closing = True
         self._show(messages.DELETED, "deleted by an operator")
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -99,7 +105,8 @@ class BotWorkflow:
 
     async def _rest(self) -> None:
         self._next_start_at = 0
-        self._show(messages.STOPPED, self._stopped_message())
+        self._show(messages.STOPPED, outcome.rest(self._spec, self._starts, self._last_exit))
+        await self._place.give_back(self._spec.bot_id, self._last_exit)
         self._resting = True
         await workflow.wait_condition(
             lambda: self._desired != messages.STOPPED or self._deleting or self._may_renew()
@@ -116,14 +123,7 @@ class BotWorkflow:
         a deletion or a rollback comes first."""
         self._show(messages.STARTING, f"start {self._starts + 1}: the workflow continues as new")
         self._renewing = True
-        await workflow.wait_condition(
-            lambda: (
-                workflow.all_handlers_finished()
-                or self._desired == messages.STOPPED
-                or self._deleting
-                or self._holds > 0
-            )
-        )
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or self._kept())
         self._renewing = False
         if workflow.all_handlers_finished():
             workflow.continue_as_new(self._carried())
@@ -134,14 +134,18 @@ class BotWorkflow:
         number = self._starts + 1
         if not self._spec.host:
             self._show(messages.STARTING, f"start {number}: waits for a host that is ready")
-        host = await place(self._spec.bot_id, self._spec.host, self._halting)
+        host = await self._place.find(self._spec, self._last_exit, self._halting)
         if not host or self._halting():
             return
-        self._host = host
         self._starts = number
-        self._current = ContainerRun(RunContainer(spec=self._spec, run_id=new_run_id()), host)
-        self._show(messages.STARTING, f"start {number} on host {host}")
+        quarantine_s = self._place.quarantine_s(self._spec)
+        run_id = new_run_id(self._last_exit.run_id if self._last_exit else "")
+        request = RunContainer(spec=self._spec, run_id=run_id, quarantine_s=quarantine_s)
+        self._current = ContainerRun(request, host)
+        self._show(messages.STARTING, f"start {number} on host {host}{outcome.quarantine(quarantine_s)}")
+        moving = asyncio.create_task(self._move())
         report = await self._current.run(self._halting)
+        moving.cancel()
         ended, asked = self._current, self._current.stopping
         self._running_since, self._last_exit = 0.0, report
         ended_at = workflow.now().timestamp()
@@ -151,6 +155,12 @@ class BotWorkflow:
         asked = asked or (bool(report.salvage) and self._halting())
         if ended.cancelled:
             raise asyncio.CancelledError
+        if ended.abandoned:
+            self._place.given_up()
+            self._show(messages.STARTING, f"host {host} is given up")
+            return
+        if self._place.next:
+            asked = not await self._place.moved(self._spec.bot_id, report)
         if asked:
             self._failures = 0
             return
@@ -158,9 +168,7 @@ class BotWorkflow:
         decision = restart.decide(report, self._failures, ran_s, workflow.random().random())
         self._failures = decision.failures
         self._next_start_at = ended_at + decision.delay_s
-        text = f"{outcome.reason(report)}; start {number + 1} is at {outcome.clock(self._next_start_at)}"
-        if decision.crash_loop:
-            text += f", after {decision.failures} short lives in a row; `durabot logs` shows what it printed"
+        text = outcome.backoff(report, decision, number + 1, self._next_start_at)
         self._show(messages.CRASH_LOOP if decision.crash_loop else messages.BACKOFF, text)
         self._settled += 1
 
@@ -168,20 +176,18 @@ class BotWorkflow:
         self._current = current
         self._show(messages.STOPPING, f"host {current.host} saves what its container left")
 
-    def _stopped_message(self) -> str:
-        if self._last_exit is not None and (unsaved := outcome.unsaved(self._last_exit)):
-            return f"stopped, but {unsaved}"
-        if self._starts == 0 and self._spec.config.get("enabled") is False:
-            return "never started, because its configuration has enabled: false"
-        return "stopped by an operator; `durabot start` starts it"
+    async def _move(self) -> None:
+        """While the bot runs. What was found lets the main loop stop it."""
+        movable = (messages.RUNNING, messages.STARTING)
+        await self._place.find_next(self._spec, lambda: self._phase in movable)
+        self._show_stopping(f"moves from host {self._place.host} to host {self._place.next}")
+
+    def _kept(self) -> bool:
+        """From running at all."""
+        return self._desired == messages.STOPPED or self._deleting or self._holds > 0
 
     def _halting(self) -> bool:
-        return (
-            self._desired == messages.STOPPED
-            or self._deleting
-            or self._holds > 0
-            or self._wanted != self._served
-        )
+        return self._kept() or self._wanted != self._served or bool(self._place.next)
 
     async def _back_off(self) -> None:
         delay = self._next_start_at - workflow.now().timestamp()
@@ -201,24 +207,12 @@ class BotWorkflow:
             failures=self._failures,
             starts=self._starts,
             last_exit=self._last_exit,
+            **self._place.carried(),
         )
 
     def _show(self, phase: str, message: str) -> None:
-        """To the Web UI and to whoever asks; a search attribute costs a write, so only when one changes."""
-        shown = (phase, self._host or "none", self._spec.code_version or "none")
-        if shown != self._shown:
-            self._shown = shown
-            workflow.upsert_search_attributes(
-                [
-                    *attributes.left_out(self._spec, workflow.info().typed_search_attributes),
-                    attributes.PHASE.value_set(shown[0]),
-                    attributes.HOST.value_set(shown[1]),
-                    attributes.CODE_VERSION.value_set(shown[2]),
-                ]
-            )
         self._phase, self._message = phase, message
-        last = f"\n\nLast end: {outcome.account(self._last_exit)}" if self._last_exit else ""
-        workflow.set_current_details(f"**{phase}**: {message}{last}")
+        self._display.show(phase, message, self._spec, self._place.host, self._last_exit)
 
     def _status(self) -> BotStatus:
         request = self._current.request if self._current else None
@@ -227,7 +221,7 @@ class BotWorkflow:
             phase=self._phase,
             message=self._message,
             desired=self._desired,
-            host=self._host,
+            host=self._place.host,
             container=request.container if request else "",
             run_id=request.run_id if request else "",
             starts=self._starts,
@@ -243,7 +237,7 @@ class BotWorkflow:
         return self._status()
 
     @workflow.signal(name=messages.CONTAINER_NEWS)
-    def container_news(self, news: ContainerNews | None = None) -> None:
+    async def container_news(self, news: ContainerNews | None = None) -> None:
         """News of a container that is not the current one come late and mean nothing."""
         if news is None or self._current is None or news.run_id != self._current.request.run_id:
             return
@@ -256,13 +250,38 @@ class BotWorkflow:
         if news.phase == "running":
             if not self._running_since:
                 self._running_since = workflow.now().timestamp()
-            well = f"runs on host {self._host} since {outcome.clock(self._running_since)}"
+            well = f"runs on host {self._place.host} since {outcome.clock(self._running_since)}"
             self._show(messages.RUNNING, news.message or well)
         elif news.phase == "waiting_for_storage":
             self._show(messages.WAITING_FOR_STORAGE, news.message)
         else:
             return
         self._settled += 1
+        if news.phase == "running" and self._place.left_dead:
+            await self._place.began(self._spec.bot_id)
+
+    @workflow.signal(name=host_messages.PLACEMENT_NEWS)
+    async def placement_news(self, news: PlacementNews) -> None:
+        """Why there is no place for this bot, or none elsewhere."""
+        if self._current is not None and self._place.host in self._place.leaving:
+            self._show(self._phase, f"runs on host {self._place.host}, which is drained, for {news.reason}")
+            await self._place.cannot_leave(self._spec.bot_id, news.reason)
+        elif self._current is None and self._phase == messages.STARTING:
+            self._show(messages.STARTING, f"start {self._starts + 1}: {news.reason}")
+            # Of what only an operator can change, whoever waits for the start has to hear.
+            self._settled += news.final
+
+    @workflow.signal(name=host_messages.LEAVE_HOST)
+    def leave_host(self, asked: LeaveHost) -> None:
+        """With grace while its host lives; from a dead one at once."""
+        self._place.told_to_leave(asked)
+        if asked.dead and self._current is not None and self._current.host == asked.host:
+            self._current.abandon(f"host {asked.host} was given up as dead; the bot may still run there")
+
+    @workflow.signal(name=host_messages.STAY_ON_HOST)
+    def stay_on_host(self, asked: StayOnHost) -> None:
+        """A bot that is already on its way goes all the same."""
+        self._place.leaving.pop(asked.host, None)
 
     def _refuse_when_over(self) -> None:
         if self._deleting or self._closing:
@@ -295,7 +314,9 @@ class BotWorkflow:
             )
         except TimeoutError:
             if self._current is None or not self._current.request.salvage:
-                self._show(messages.STOPPING, f"host {self._host} has not ended it yet; it is asked again")
+                self._show(
+                    messages.STOPPING, f"host {self._place.host} has not ended it yet; it is asked again"
+                )
             return False
         return True
 
@@ -339,7 +360,7 @@ class BotWorkflow:
             return self._status()
         if self._current is not None and not self._halting() and workflow.patched(IMAGE_CHECKED):
             async with self._configuring:
-                await check_image(change.spec, self._host)
+                await check_image(change.spec, self._place.host)
             self._refuse_when_over()
         self._spec = change.spec
         self._failures = 0

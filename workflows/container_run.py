@@ -13,6 +13,7 @@ from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import (
+        HOST_DEAD,
         LOST,
         NOT_TAKEN,
         PLACE_BOT,
@@ -29,29 +30,53 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import ids, policies
 
+# Of a run's id: two of the year to three of the millisecond; see agent/statelog/start_order.py.
+INSTANT_DIGITS = 15
+AWAITS_PLACES = "awaits-places-that-were-called-off"
 
-async def place(bot_id: str, host: str, halting: Callable[[], bool]) -> str:
-    """The host of this bot: its own if it names one; empty when ``halting`` before one was found."""
-    if host:
-        return host
+
+async def place(need: PlaceBot, halting: Callable[[], bool]) -> Placement | None:
+    """None when ``halting`` before a host was found. Why it takes so long is told by a signal."""
     handle: workflow.ActivityHandle[Placement] = workflow.start_activity(
         PLACE_BOT,
-        PlaceBot(bot_id=bot_id),
+        need,
         result_type=Placement,
         start_to_close_timeout=policies.SHORT_TIMEOUT,
-        retry_policy=policies.SHORT_RETRY,
-        summary=f"choose a host for {bot_id}",
+        retry_policy=policies.QUERY_PLACE_RETRY
+        if need.passing
+        else policies.MOVE_RETRY
+        if need.leave
+        else policies.PLACE_RETRY,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=f"choose a host for {need.bot_id}",
     )
-    await workflow.wait_condition(lambda: handle.done() or halting())
-    if not handle.done():
+    try:
+        await workflow.wait_condition(lambda: handle.done() or halting())
+    except asyncio.CancelledError:
         _forget(handle)
-        return ""
-    return (await handle).host
+        raise
+    if not handle.done():
+        if not workflow.patched(AWAITS_PLACES):
+            _forget(handle)
+            return None
+        # A try that is under way ends in a moment, and may have got a place that has to be given back.
+        handle.cancel()
+    try:
+        return await handle
+    except ActivityError as error:
+        if is_cancelled_exception(error) and not _workflow_cancelled():
+            return None
+        raise
 
 
-def new_run_id() -> str:
-    """Unique, and sorted by time: names of containers and log segments begin with it."""
-    return f"{workflow.now():%y%m%d%H%M%S%f}"[:15] + workflow.uuid4().hex[:4]
+def new_run_id(after: str = "") -> str:
+    """Unique, and sorted by time: names of containers and log segments begin with it. It sorts behind that
+    of the bot's last run also where a clock was set back."""
+    instant = f"{workflow.now():%y%m%d%H%M%S%f}"[:INSTANT_DIGITS]
+    before = after[:INSTANT_DIGITS]
+    if before.isdigit() and len(before) == INSTANT_DIGITS and instant <= before:
+        instant = f"{int(before) + 1:0{INSTANT_DIGITS}d}"
+    return instant + workflow.uuid4().hex[:4]
 
 
 class ContainerRun:
@@ -66,8 +91,15 @@ class ContainerRun:
         self.cancelled = False
         # The host has told of this container: it exists there, and only the host can say when it is over.
         self.seen = False
+        # The host was given up: why.
+        self.abandoned = ""
         self._rounds = 0
         self._withdrawn = False
+
+    def abandon(self, reason: str) -> None:
+        """Wait no longer for a host that is gone. What may still run there is stopped by its worker, should
+        that come back, or by its agent, which the next run's claim fences."""
+        self.abandoned = reason
 
     async def run(self, halting: Callable[[], bool]) -> ExitReport:
         """Returns when the container is over and its report is here, also when the workflow is cancelled:
@@ -91,7 +123,12 @@ class ContainerRun:
         )
         while not handle.done():
             try:
-                await workflow.wait_condition(lambda: handle.done() or self.cancelled or halting())
+                await workflow.wait_condition(
+                    lambda: handle.done() or self.cancelled or bool(self.abandoned) or halting()
+                )
+                if self.abandoned and not handle.done():
+                    _forget(handle)
+                    return self._given_up()
                 if not handle.done():
                     await self._halt(handle, queue)
             except (asyncio.CancelledError, ActivityError) as error:
@@ -105,7 +142,7 @@ class ContainerRun:
         self.stopping = True
         self._rounds += 1
         try:
-            await self._stop(queue, handle.done)
+            await self._stop(queue, lambda: handle.done() or bool(self.abandoned))
         except ActivityError as error:
             if is_cancelled_exception(error) and not self.cancelled and _workflow_cancelled():
                 raise
@@ -114,6 +151,8 @@ class ContainerRun:
             else:
                 # A host that cannot stop it now is asked again; its error is in the history.
                 await workflow.sleep(policies.STOP_SETTLE)
+            return
+        if self.abandoned:
             return
         # Of a start that is refused again and again nothing will be reported; waiting would let it begin.
         known = self.seen or self._withdrawn
@@ -154,6 +193,16 @@ class ContainerRun:
                 _forget(stopping)
         if stopping.done():
             await stopping
+
+    def _given_up(self) -> ExitReport:
+        return ExitReport(
+            run_id=self.request.run_id,
+            container=self.request.container,
+            cause=HOST_DEAD,
+            message=self.abandoned,
+            # User code may have run: that nothing was heard of it proves nothing.
+            started_at=workflow.now().timestamp(),
+        )
 
     async def _report(self, handle: workflow.ActivityHandle[ExitReport]) -> ExitReport:
         try:

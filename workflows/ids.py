@@ -12,6 +12,7 @@ RETENTION_WORKFLOW = "retention"
 
 # Part of object keys, container names and workflow ids, so nothing that any of these would have to escape.
 BOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+INSTANT = re.compile(r"-\d{4}-\d\d-\d\dT.*$")
 
 
 def is_bot_id(text: str) -> bool:
@@ -47,3 +48,11 @@ def host_workflow_id(host: str) -> str:
 def host_task_queue(task_queue: str, host: str) -> str:
     """Where one host's activities are polled; ``task_queue`` is the installation's."""
     return f"{task_queue}-host-{host}"
+
+
+def bot_of(workflow_id: str) -> str:
+    """The bot that a workflow of ours runs, queries or is; Temporal appends an instant to runs."""
+    kind, _, rest = workflow_id.partition("/")
+    if kind == RUN_WORKFLOW:
+        return INSTANT.sub("", rest)
+    return rest.partition("/")[0]

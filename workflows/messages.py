@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from activities.bot_spec import BotSpec
+from activities.host_messages import HostNews, Reservation
 from activities.messages import ExitReport, QueryCall
 
 # Names of updates, signals and queries of the bot workflow.
@@ -17,7 +18,6 @@ IMPORT_STATE = "import_state"
 DELETE = "delete"
 STATUS = "status"
 CONTAINER_NEWS = "container_news"
-HOST_NEWS = "host_news"
 
 STARTING = "Starting"
 WAITING_FOR_STORAGE = "WaitingForStorage"
@@ -41,6 +41,10 @@ class BotInput:
     failures: int = 0
     starts: int = 0
     last_exit: ExitReport | None = None
+    host: str = ""
+    placed: bool = False
+    leaving: dict[str, bool] = field(default_factory=dict)
+    left_dead: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +137,20 @@ class QueryInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostInput:
-    """A worker's host, watched for as long as it exists."""
+    """A worker's host, watched for as long as it exists. A worker gives the first three; the rest is carried
+    over when the workflow continues as new."""
 
     host: str
     backend: str = ""
     task_queue: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostNews:
-    """The worker of the host says that it is there."""
-
-    isolation: str = ""
-    version: str = ""
+    phase: str = ""
+    message: str = ""
+    news: HostNews | None = None
+    drained: bool = False
+    dead: bool = False
+    lost_at: float = 0
+    held: list[Reservation] = field(default_factory=list)
+    unsaved: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
+    stuck: dict[str, str] = field(default_factory=dict)
+    revision: int = 0

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from activities.messages import ADOPTED, DEADLINE, FENCED, LOST, ExitReport
+from activities.bot_spec import BotSpec
+from activities.messages import ADOPTED, DEADLINE, FENCED, HOST_DEAD, LOST, ExitReport
 from workflows import salvage_result
+from workflows.restart import RestartDecision
 
 # Nothing of the user's has run after these, and another try cannot change the cause.
 HOPELESS = frozenset({"config", "refused", "bad_code", "restore_failed"})
@@ -112,9 +114,38 @@ def unsaved(report: ExitReport) -> str:
         return (
             f"its last state did not reach the store: generation {report.generation_after} is the last there"
         )
+    if report.cause == HOST_DEAD:
+        return "its host was given up as dead, with what had not reached the store"
     if report.final_sync == "unknown" and report.started_at > 0:
         return (
             f"it is not known whether its last state reached the store ({reason(report)}); "
             "its next start saves what its host still has"
         )
     return ""
+
+
+def rest(spec: BotSpec, starts: int, last: ExitReport | None) -> str:
+    """Why a realtime bot does not run and will not by itself."""
+    if last is not None and (left := unsaved(last)):
+        return f"stopped, but {left}"
+    if starts == 0 and spec.config.get("enabled") is False:
+        return "never started, because its configuration has enabled: false"
+    return "stopped by an operator; `durabot start` starts it"
+
+
+def backoff(report: ExitReport, decision: RestartDecision, number: int, at: float) -> str:
+    """Why a realtime bot does not run now, and when it will."""
+    text = f"{reason(report)}; start {number} is at {clock(at)}"
+    if decision.crash_loop:
+        text += f", after {decision.failures} short lives in a row; `durabot logs` shows what it printed"
+    return text
+
+
+def quarantine(seconds: float) -> str:
+    """The end of a message about a start; empty where nothing holds it up."""
+    if not seconds:
+        return ""
+    return (
+        f"; the bot begins {seconds:g} s after its claim of the state, because it may still run on the host "
+        "that was given up"
+    )

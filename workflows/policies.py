@@ -30,6 +30,12 @@ SHORT_TIMEOUT = timedelta(seconds=20)
 SHORT_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=20)
 )
+# A bot that finds no place is asked for again soon: a host may have come back.
+PLACE_RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5))
+# The same while it runs on a host that it shall leave: nothing is lost by waiting.
+MOVE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+# Before another try, times the tries that have failed: each stops the bot.
+MOVE_PAUSE = timedelta(minutes=1)
 # Between two tries to save what a container left, each of which waits for the store by itself.
 SALVAGE_PAUSE = timedelta(seconds=2)
 # A bot that is deleted and a workflow that is cancelled shall end: what is not saved by then stays on disk.
@@ -62,6 +68,10 @@ QUERY_START_TIMEOUT = timedelta(seconds=60)
 QUERY_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2), maximum_attempts=3
 )
+# Somebody waits for the answer.
+QUERY_PLACE_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2)
+)
 # Start, restore and stop of a query's container, on top of the query's own time.
 QUERY_MARGIN = timedelta(seconds=60)
 
@@ -76,3 +86,7 @@ START_ANSWER = timedelta(seconds=30)
 # `stop`, `delete` and `rollback` wait this long beyond the bot's own grace and sync budget, then answer with
 # what holds them up; the stopping goes on.
 STOP_ANSWER = timedelta(seconds=30)
+# What has just begun is in the server's lists after this at the latest.
+LISTS_LAG = timedelta(seconds=15)
+# Signals of a drained host to its bots that are under way at once.
+TOLD_AT_ONCE = 50

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import NOT_TAKEN, ExitReport, QueryResult, RunContainer
+    from activities.bot_spec import BotSpec
+    from activities.host_messages import PLACEMENT_NEWS, PlacementNews
+    from activities.messages import NOT_TAKEN, ExitReport, PlaceBot, QueryResult, RunContainer
     from activities.query_answer import NoAnswer, parse_answer
     from workflows import attributes, ids, outcome, policies
     from workflows.container_run import ContainerRun, new_run_id, place
@@ -19,17 +22,22 @@ with workflow.unsafe.imports_passed_through():
 class QueryWorkflow:
     """An answer that the bot made completes the workflow, also when it is an error: it was answered."""
 
+    def __init__(self) -> None:
+        self._held_up = ""
+
     @workflow.run
     async def run(self, given: QueryInput) -> QueryResult:
         """The result file counts even when the exit code is not 0."""
         query = given.query
         deadline = Deadline(query.timeout_s + policies.QUERY_MARGIN.total_seconds())
         try:
-            host = await place(given.spec.bot_id, given.spec.host, deadline.passed)
+            host = given.spec.host or await self._placed(given.spec, deadline.passed)
             if not host:
-                return QueryResult(status="timeout", error="no host is ready to run the query")
+                why = self._held_up or "no host is ready to run the query"
+                return QueryResult(status="timeout", error=why)
             container = ContainerRun(RunContainer(spec=given.spec, run_id=new_run_id(), query=query), host)
-            if left_out := attributes.left_out(given.spec, workflow.info().typed_search_attributes):
+            left_out = attributes.left_out(given.spec, workflow.info().typed_search_attributes)
+            if left_out or not given.spec.host:
                 # So that its host's watcher finds it.
                 workflow.upsert_search_attributes([*left_out, attributes.HOST.value_set(host)])
             workflow.set_current_details(f"{query.path} on host {host}")
@@ -41,6 +49,26 @@ class QueryWorkflow:
         if container.stopping and not report.query_result and not report.query_result_key:
             return QueryResult(status="timeout", error=f"the query did not end within {query.timeout_s:g} s")
         return answer(report)
+
+    async def _placed(self, spec: BotSpec, over: Callable[[], bool]) -> str:
+        """Any host has the saved state; the query is over too soon to need a place of its own."""
+        found = await place(
+            PlaceBot(
+                bot_id=spec.bot_id,
+                bot_type=spec.bot_type,
+                labels=spec.host_labels,
+                memory_mb=spec.memory_mb,
+                cpu=spec.cpu,
+                passing=True,
+            ),
+            over,
+        )
+        return found.host if found else ""
+
+    @workflow.signal(name=PLACEMENT_NEWS)
+    def placement_news(self, news: PlacementNews) -> None:
+        """Why no host runs it."""
+        self._held_up = f"the query was not run: {news.reason}"
 
 
 def answer(report: ExitReport) -> QueryResult:

@@ -6,20 +6,28 @@ import difflib
 import json
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from activities.bot_spec import REALTIME, SCHEDULED, BotSpec
+from activities.bot_spec import ALLOW_ALL, REALTIME, SCHEDULED, BotSpec
 from activities.cron import InvalidCron
 from activities.cron import parse as parse_cron
 from activities.definition import limits
 from activities.definition.files import read_json, read_yaml
 from activities.definition.invalid import InvalidDefinition, Problem, one_line
 from activities.definition.python_source import missing_main, syntax_problem
-from activities.definition.quantities import attempts, cpu_cores, days, megabytes, seconds, versions
+from activities.definition.quantities import (
+    attempts,
+    cpu_cores,
+    days,
+    failover_seconds,
+    megabytes,
+    seconds,
+    versions,
+)
 from activities.definition.schema import Secrets, hold_against
 from activities.errors import InvalidInput
 
@@ -62,6 +70,8 @@ PLATFORM_KEYS = (
     "tenant",
     "host",
     "runtime_image",
+    "host_labels",
+    "failover_after",
 )
 # More unknown fields than this are another program's file.
 WARNINGS = 20
@@ -114,15 +124,20 @@ class _Reader:
             return default
 
 
-def load(directory: Path, config_file: Path | None = None, image: str = "") -> Definition:
-    """``InvalidDefinition`` tells every problem of a file with the field's path. ``image`` wins over that of
-    the configuration."""
+def load(
+    directory: Path, config_file: Path | None = None, instead: Mapping[str, Any] | None = None
+) -> Definition:
+    """``InvalidDefinition`` tells every problem of a file with the field's path. ``instead`` takes the place
+    of keys of the platform in the configuration, without the bot being told of it."""
     bot_values, bot_problems = _read(read_yaml, directory / BOT_FILE)
     config_path = config_file or directory / CONFIG_FILE
     config_values, config_problems = _read(read_json, config_path)
     if bot_problems or config_problems:
         raise InvalidDefinition([*bot_problems, *config_problems])
-    bot, config = _Reader(BOT_FILE, bot_values), _Reader(config_path.name, config_values)
+    bot, config = (
+        _Reader(BOT_FILE, bot_values),
+        _Reader(config_path.name, {**config_values, **(instead or {})}),
+    )
     bot_type, runtime = bot.text("type", required=True), bot.text("runtime", required=True)
     if bot_type and bot_type not in (REALTIME, SCHEDULED):
         bot.wrong("type", f"is {bot_type[:80]!r}, not realtime or scheduled")
@@ -136,11 +151,7 @@ def load(directory: Path, config_file: Path | None = None, image: str = "") -> D
         bot.wrong("description", f"is longer than {LONGEST_DESCRIPTION} characters")
     entry_files = _entrypoints(bot, directory, runtime)
     _check_config(config, bot_type, bot_name)
-    spec = _spec(bot, config, bot_type, runtime, version)
-    if image:
-        if not IMAGE.fullmatch(image):
-            config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
-        spec = replace(spec, image=image)
+    spec = replace(_spec(bot, config, bot_type, runtime, version), config=config_values)
     spec = limits.with_defaults(spec, config.values)
     if not config.problems:
         for field, reason in limits.misfits(spec):
@@ -231,6 +242,9 @@ def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
     image = config.text("runtime_image")
     if image and not IMAGE.fullmatch(image):
         config.wrong("runtime_image", f"{image[:80]!r} is no name of an image")
+    _check_host_labels(config)
+    if config.values.get("failover_after") and config.values.get("overlap") == ALLOW_ALL:
+        config.wrong("failover_after", f"cannot be with overlap {ALLOW_ALL}: no run would be the only one")
     given = config.text("type")
     if given and bot_type and bot_name and given not in (bot_type, f"{bot_type}/{bot_name}"):
         config.wrong("type", f"is {given[:80]!r}, but this bot is {bot_type}/{bot_name}")
@@ -260,6 +274,24 @@ def _check_config(config: _Reader, bot_type: str, bot_name: str) -> None:
     size = len(json.dumps(config.values, ensure_ascii=True))
     if size > LARGEST_CONFIG_BYTES:
         config.wrong("", f"is {size} bytes as a variable, over the limit of {LARGEST_CONFIG_BYTES}")
+
+
+def _check_host_labels(config: _Reader) -> None:
+    found = config.values.get("host_labels", {})
+    if not isinstance(found, dict):
+        config.wrong("host_labels", 'has to be an object of texts, such as {"disk": "ssd"}')
+        return
+    for name, value in found.items():
+        if not LABEL.fullmatch(name) or not isinstance(value, str) or not LABEL.fullmatch(value):
+            config.wrong(
+                f"host_labels.{name[:80]}",
+                "name and value have to be labels: letters, digits, ., - and _, at most 63",
+            )
+
+
+def _host_labels(config: _Reader) -> dict[str, str]:
+    found = config.values.get("host_labels")
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _spec(
@@ -298,6 +330,8 @@ def _spec(
         jitter_s=config.quantity("jitter", seconds, 0.0),
         catchup_window_s=config.quantity("catchup_window", seconds, 3600.0),
         image=config.text("runtime_image"),
+        host_labels=_host_labels(config),
+        failover_after_s=config.quantity("failover_after", failover_seconds, 0.0),
     )
 
 

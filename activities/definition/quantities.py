@@ -18,6 +18,7 @@ MOST_ATTEMPTS = 1000
 # Each collection reads the tree of every version that is kept.
 MOST_VERSIONS = 10_000
 MOST_DAYS = 3660
+LEAST_FAILOVER_S = 60
 
 
 def megabytes(value: object) -> int:
@@ -48,6 +49,14 @@ def seconds(value: object) -> float:
     amount = float(match[1]) * SECONDS[match[2] or ""] if match else -1
     if not 0 <= amount <= MOST_SECONDS:
         raise InvalidInput(f"{_shown(value)} is no number of seconds up to ten years; one is 30 or 5m")
+    return amount
+
+
+def failover_seconds(value: object) -> float:
+    """The same, but 0 or at least a minute: a worker that is restarted is away for some seconds."""
+    amount = seconds(value)
+    if 0 < amount < LEAST_FAILOVER_S:
+        raise InvalidInput(f"{_shown(value)} is too short for a failover: at least {LEAST_FAILOVER_S:g}s")
     return amount
 
 

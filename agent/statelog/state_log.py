@@ -18,8 +18,9 @@ from agent.errors import (
     StateUnreadable,
     StoreUnavailable,
 )
+from agent.lease import clock
 from agent.object_store import ObjectStore
-from agent.statelog import legacy, local, restore, snapshot
+from agent.statelog import legacy, local, restore, snapshot, start_order
 from agent.statelog.entry import CLAIM, COMMIT, Entry, EntryLog, position
 from agent.statelog.packs import PackReader, PackWriter, chunks_of
 from agent.statelog.tree import Node
@@ -34,12 +35,13 @@ RACES = 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartResult:
     """``kept`` tells that the directory held the state of the last epoch, which was not overwritten but
-    committed; ``unsaved`` is why it could not be, if so."""
+    committed; ``unsaved`` is why it could not be, if so. ``claimed_at`` is by the clock of leases."""
 
     generation: int
     epoch: str
     kept: bool
     unsaved: str = ""
+    claimed_at: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +78,20 @@ class StateLog:
         self._log = EntryLog(store, bucket, bot_id)
         self._trees = Trees(store, bucket, bot_id)
 
-    def start(self) -> StartResult:
+    def start(self, *, in_order: bool = False) -> StartResult:
         """Bring the newest state into the directory and claim the log for a new epoch.
 
         After this every other epoch is fenced. A directory that this host's last epoch left, with nobody
-        having claimed since, is kept, for it is newer than what the store has, and committed.
+        having claimed since, is kept, for it is newer than what the store has, and committed. With
+        ``in_order`` a run that was begun before the one that wrote last is ``Fenced`` itself: its host was
+        given up, and it must not take the state from its successor.
         """
         for _ in range(RACES):
             # Anew each time: a claim that was refused may be in the log all the same, with others after it.
             epoch = os.urandom(16).hex()
             head = self._log.head()
+            if in_order and head is not None and start_order.is_later(head.run_id, self._run_id):
+                raise Fenced(f"bot {self._bot_id}: run {head.run_id}, which was begun later, has the state")
             remembered = local.load(self._cache_path)
             if head is None and remembered is not None:
                 # Clearing the directory now would destroy what may be the last copy.
@@ -106,6 +112,7 @@ class StateLog:
                 if head is None and self._import_legacy():
                     continue
             reference, size = (head.tree, head.size) if head else ("", 0)
+            claimed_at = clock()
             claim = self._log.append(
                 after=position(head), kind=CLAIM, epoch=epoch, tree=reference, size=size, run_id=self._run_id
             )
@@ -121,7 +128,9 @@ class StateLog:
                 nonce=claim.nonce,
             ).save(self._cache_path)
             generation, unsaved = self._salvage(claim) if kept else (claim.generation, "")
-            return StartResult(generation=generation, epoch=epoch, kept=kept, unsaved=unsaved)
+            return StartResult(
+                generation=generation, epoch=epoch, kept=kept, unsaved=unsaved, claimed_at=claimed_at
+            )
         raise StoreUnavailable(f"bot {self._bot_id}: other runs claimed its state {RACES} times before us")
 
     def salvage(self) -> CommitResult:

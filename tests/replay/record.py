@@ -19,6 +19,30 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
+from activities.host_messages import (
+    CANNOT_LEAVE,
+    DRAIN,
+    KEEP,
+    LEAVE_HOST,
+    LOST,
+    READY,
+    RELEASE,
+    REPORT,
+    RESERVE,
+    STAY_ON_HOST,
+    UNDRAIN,
+    Asked,
+    CannotLeave,
+    Drain,
+    HostReport,
+    Keep,
+    LeaveHost,
+    Release,
+    Reservation,
+    Reserve,
+    Reserved,
+    StayOnHost,
+)
 from activities.messages import HOST_STOPPED, QueryCall
 from tests.support.flow_host import (
     EXITED_0,
@@ -35,6 +59,7 @@ from tests.support.temporal_server import TemporalServer
 from workflows import messages
 from workflows.messages import (
     Configure,
+    Empty,
     HostInput,
     ImportArchive,
     QueryInput,
@@ -212,6 +237,81 @@ async def retention(host: FlowHost) -> Handle:
     return handle
 
 
+async def host_drained(host: FlowHost) -> Handle:
+    """Places that are taken, given back and forgotten; drained, lost, given up, dead, and taken back."""
+    watch = await host.client.start_workflow(
+        "host", HostInput(host=host.name), id=f"host/{host.name}", task_queue=host.task_queue
+    )
+
+    async def shows(ready: Callable[[HostReport], bool]) -> HostReport:
+        while not ready(found := await _report(watch)):  # noqa: ASYNC110 - a server gives no event
+            await asyncio.sleep(0.05)
+        return found
+
+    await shows(lambda found: found.phase == READY)
+    host.gone = ["gone"]
+    revision = (await _report(watch)).revision
+    bots = [
+        Reservation(bot_id="stays", bot_type="realtime", memory_mb=10),
+        Reservation(bot_id="flees", bot_type="realtime", failover_s=0.5),
+        Reservation(bot_id="ticks", bot_type="scheduled", failover_s=0.5),
+        Reservation(bot_id="gone", bot_type="scheduled"),
+    ]
+    await watch.execute_update(RESERVE, Reserve(revision=revision, bots=bots), result_type=Reserved)
+    await watch.signal(KEEP, Keep(bot_id="ticks", unsaved=True))
+    await watch.execute_update(DRAIN, Drain(), result_type=HostReport)
+    await shows(lambda found: "gone" not in found.held)
+    await watch.signal(CANNOT_LEAVE, CannotLeave(bot_id="stays", reason="nowhere to go"))
+    await watch.execute_update(UNDRAIN, Empty(), result_type=HostReport)
+    await host.stop_polling()
+    await shows(lambda found: found.phase == LOST)
+    revision = (await _report(watch)).revision
+    again = Reserve(revision=revision, bots=[*bots[:3], Reservation(bot_id="held", failover_s=3600)])
+    await watch.execute_update(RESERVE, again, result_type=Reserved)
+    await shows(lambda found: "flees" not in found.held or "flees" in found.given_up)
+    await watch.execute_update(DRAIN, Drain(dead=True), result_type=HostReport)
+    await watch.execute_update(UNDRAIN, Empty(), result_type=HostReport)
+    await watch.signal(RELEASE, Release(bots=["held", "never-here"]))
+    await watch.cancel()
+    await _over(watch)
+    return watch
+
+
+async def bot_moved(host: FlowHost) -> Handle:
+    """Given up with its host, started elsewhere behind a former container, drained, moved, deleted."""
+    bot = await host.bot(host.spec(host="", failover_after_s=60))
+    await in_phase(bot, messages.RUNNING)
+    host.left_dead = ["another-dead-one"]
+    await bot.signal(LEAVE_HOST, LeaveHost(host=host.name, dead=True))
+
+    async def runs(starts: int) -> None:
+        async def there() -> bool:
+            found = await status_of(bot)
+            return found.starts == starts and found.phase == messages.RUNNING
+
+        while not await there():  # noqa: ASYNC110 - a server gives no event
+            await asyncio.sleep(0.05)
+
+    await runs(2)
+    await host.end(host.running()[-1], EXITED_1)
+    await runs(3)
+    await bot.signal(LEAVE_HOST, LeaveHost(host=host.name))
+    await runs(4)
+    await bot.signal(LEAVE_HOST, LeaveHost(host="never-its-own"))
+    await bot.signal(STAY_ON_HOST, StayOnHost(host="never-its-own"))
+    await update(bot, "delete")
+    await bot.result()
+    return bot
+
+
+async def run_moved(host: FlowHost) -> Handle:
+    """A run behind a former one on a host that was given up."""
+    host.ends, host.left_dead = [EXITED_0], ["dead-one"]
+    run = await _run(host, host="", failover_after_s=60)
+    await _over(run)
+    return run
+
+
 async def bot_salvaged(host: FlowHost) -> Handle:
     """Killed, saved and started again; stopped, with what another run has fenced."""
     host.ends = [KILLED]
@@ -234,6 +334,29 @@ async def bot_salvaged(host: FlowHost) -> Handle:
     return bot
 
 
+async def bot_given_up(host: FlowHost) -> Handle:
+    """Killed, saved and started again; stopped, with what another run has fenced; a host that is given up."""
+    host.ends = [KILLED]
+    host.salvage_ends = [KILLED, SAVED, replace(SAVED, cause="fenced", final_sync="failed", exit_code=79)]
+    bot = await host.bot(host.spec(host=""))
+    await in_phase(bot, messages.RUNNING)
+    host.stop_report = KILLED
+    await update(bot, "stop")
+    await update(bot, "start")
+    host.may_salvage.clear()
+    known = len(host.salvages)
+    await host.end(host.running()[0], KILLED)
+    await true_of(lambda: len(host.salvages) > known, "the salvage")
+    await host.tell(host.salvages[-1], "waiting_for_storage", "the store does not answer")
+    host.salvages[-1].over = True
+    await bot.signal(LEAVE_HOST, LeaveHost(host=host.name, dead=True))
+    await in_phase(bot, messages.RUNNING)
+    host.may_salvage.set()
+    await update(bot, "delete")
+    await bot.result()
+    return bot
+
+
 async def run_salvaged(host: FlowHost) -> Handle:
     """Killed twice: saved before the next attempt, and the second time lost with the disk."""
     host.ends = [KILLED, KILLED]
@@ -241,6 +364,11 @@ async def run_salvaged(host: FlowHost) -> Handle:
     run = await _run(host, host="", max_attempts=2)
     await _over(run)
     return run
+
+
+async def _report(watch: Handle) -> HostReport:
+    found: HostReport = await watch.query(REPORT, Asked(everything=True), result_type=HostReport)
+    return found
 
 
 SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
@@ -255,7 +383,11 @@ SCENARIOS: dict[str, Callable[[FlowHost], Awaitable[Handle]]] = {
     "host-watched": host_watched,
     "bot-imported": bot_imported,
     "retention": retention,
+    "host-drained": host_drained,
+    "bot-moved": bot_moved,
+    "run-moved": run_moved,
     "bot-salvaged": bot_salvaged,
+    "bot-given-up": bot_given_up,
     "run-salvaged": run_salvaged,
 }
 

@@ -16,6 +16,15 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.bot_spec import REALTIME, BotSpec
+from activities.host_messages import (
+    FIND_GONE,
+    FIND_ON_HOST,
+    HOST_NEWS,
+    AskGone,
+    FoundGone,
+    FoundOnHost,
+    OnHost,
+)
 from activities.messages import (
     HOST_BEAT,
     LAST_SAVED,
@@ -106,6 +115,10 @@ class FlowHost:
     may_stop: asyncio.Event = field(default_factory=asyncio.Event)
     may_roll_back: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = True
+    # Hosts that were given up with a bot on them; what placement was asked for; bots that do not exist.
+    left_dead: list[str] = field(default_factory=list)
+    placings: list[PlaceBot] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     rollback_error: ApplicationError | None = None
     image_error: ApplicationError | None = None
     # Images that were asked for, with how many containers ran then.
@@ -132,6 +145,8 @@ class FlowHost:
             workflows=WORKFLOWS,
             activities=[
                 self.place_bot,
+                self.find_on_host,
+                self.find_gone,
                 self.rollback_state,
                 self.import_state,
                 self.last_saved,
@@ -233,9 +248,18 @@ class FlowHost:
 
     @activity.defn(name=PLACE_BOT)
     async def place_bot(self, request: PlaceBot) -> Placement:
+        self.placings.append(request)
         if not self.ready:
             raise ApplicationError("no host is ready", type="backend_unavailable")
-        return Placement(host=self.name)
+        return Placement(host=self.name, left_dead=self.left_dead)
+
+    @activity.defn(name=FIND_ON_HOST)
+    async def find_on_host(self, request: OnHost) -> FoundOnHost:
+        return FoundOnHost(workflows=[])
+
+    @activity.defn(name=FIND_GONE)
+    async def find_gone(self, request: AskGone) -> FoundGone:
+        return FoundGone(bots=[bot for bot in request.bots if bot in self.gone])
 
     @activity.defn(name=ROLLBACK_STATE)
     async def rollback_state(self, request: RollbackState) -> RolledBack:
@@ -264,7 +288,7 @@ class FlowHost:
     @activity.defn(name=HOST_BEAT)
     async def host_beat(self, request: HostBeat) -> None:
         handle = self.client.get_workflow_handle(activity.info().workflow_id or "")
-        await handle.signal(messages.HOST_NEWS, {"isolation": "none", "version": "0"})
+        await handle.signal(HOST_NEWS, {"isolation": "none", "version": "0"})
         while True:
             activity.heartbeat()
             await asyncio.sleep(PAUSE_S)

@@ -21,6 +21,7 @@ class OwnNetwork:
         self.name = f"test{secrets.token_hex(4)}"
         self.here = ""
         self.pool = ""
+        self._there = ""
         self._made = False
 
     @property
@@ -36,14 +37,23 @@ class OwnNetwork:
         self._made = True
         _ip("link", "add", self.name, "type", "veth", "peer", "name", "cable", "netns", self.name)
         number = self._take_address()
-        there = f"10.212.{number}.2"
+        self._there = f"10.212.{number}.2"
         self.pool = f"10.213.{number * 16}.0/20"
         _ip("link", "set", self.name, "up")
         for link in ("lo", "cable"):
             _ip("-n", self.name, "link", "set", link, "up")
-        _ip("-n", self.name, "addr", "add", f"{there}/24", "dev", "cable")
+        _ip("-n", self.name, "addr", "add", f"{self._there}/24", "dev", "cable")
         _ip("-n", self.name, "route", "add", "default", "via", self.here)
-        _ip("route", "add", self.pool, "via", there)
+        _ip("route", "add", self.pool, "via", self._there)
+
+    def cut(self) -> None:
+        """Nothing passes any more, and no end of a connection is told."""
+        _ip("link", "set", self.name, "down")
+
+    def mend(self) -> None:
+        """After ``cut``: the kernel forgets a route with its link."""
+        _ip("link", "set", self.name, "up")
+        _ip("route", "replace", self.pool, "via", self._there)
 
     def remove(self) -> None:
         """Idempotent; the cable and its routes go with the namespace."""

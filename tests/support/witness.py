@@ -35,9 +35,9 @@ def main(bot_id, config):
     signal.signal(signal.SIGTERM, term)
     before = read("starts")
     (state / "starts").write_text(str(int(before or 0) + 1))
-    link = socket.create_connection(("127.0.0.1", config["witness"]))
+    link = socket.create_connection((config.get("witness_address", "127.0.0.1"), config["witness"]))
     say(event="start", bot=bot_id, kind="bot", pid=os.getpid(), starts=int(read("starts")), last=read("last"),
-        saved=read("saved"))
+        saved=read("saved"), at=time.time())
     if "work" in config:
         time.sleep(config["work"])
         sys.exit(config.get("code", 0))
@@ -97,10 +97,10 @@ class Life:
 
 
 class Witness:
-    """Listens on a loopback port until it is closed."""
+    """Listens on a port of loopback, or of another ``address`` of this machine, until it is closed."""
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self._listener = socket.create_server((address, 0))
         self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)

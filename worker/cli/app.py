@@ -29,6 +29,7 @@ COMMANDS = (
     "schedule",
     "state",
     "secret",
+    "host",
     "delete",
     "uninstall",
     "version",

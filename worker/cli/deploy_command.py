@@ -33,6 +33,11 @@ def deploy(
             "--runtime-image", help="Image of its containers and of the installation of its dependencies."
         ),
     ] = "",
+    host: Annotated[str, typer.Option("--host", help="Pin it to this host.")] = "",
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="NAME=VALUE that its host must have; repeatable."),
+    ] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -41,6 +46,8 @@ def deploy(
     An unchanged bot is not touched; an invalid one changes nothing. Files that `.durabotignore` names are
     left out; its rules are those of git. What requirements.txt or package.json name is installed, in the
     bot's image where bots are containers. With --config the same code becomes another bot, with that name.
+    --host, --label and --runtime-image stand for `host`, `host_labels` and `runtime_image` of its
+    configuration.
 
     A realtime bot is watched for its first two seconds: one that ends in them is deployed all the same, goes
     on being restarted, and the exit code is 1.
@@ -65,7 +72,8 @@ def deploy(
         with errors_told(as_json):
             from activities.definition.load import load
 
-            definition = load(directory, config, runtime_image)
+            instead = _instead(host, label or [], runtime_image, as_json)
+            definition = load(directory, config, instead)
 
         async def work(settings: Settings, client: Client) -> Deployed:
             from worker.control.deployment import Deployment
@@ -84,3 +92,14 @@ def deploy(
         step = f"`durabot logs {deployed.bot_id}` shows what it printed; correct it and deploy again"
         fail(cause, code="not_running", next_step=step, as_json=as_json)
     emit(deployed, as_json, render)
+
+
+def _instead(host: str, labels: list[str], image: str, as_json: bool) -> dict[str, object]:
+    """What takes the place of the configuration's own keys; the loader checks it like those."""
+    given = {"host": host, "runtime_image": image}
+    found: dict[str, object] = {name: value for name, value in given.items() if value}
+    if labels:
+        if wrong := [label for label in labels if "=" not in label]:
+            fail(f"--label {wrong[0]} is not NAME=VALUE, such as disk=ssd", as_json=as_json)
+        found["host_labels"] = dict(label.split("=", 1) for label in labels)
+    return found

@@ -19,8 +19,9 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.bot_spec import REALTIME, BotSpec
+from activities.bot_spec import ALLOW_ALL, REALTIME, BotSpec
 from activities.definition.load import Definition
+from activities.definition.quantities import failover_seconds
 from activities.errors import Conflict, NotFound
 from activities.packaging.archive import Archive, pack
 from activities.sealing.sealed_config import refuse_without_keys, sealed
@@ -71,8 +72,11 @@ class Deployment:
             warnings.append("memory_limit and cpu_limit are not enforced: bots are plain processes here")
         for warning in warnings:
             self._told(f"warning: {warning}")
-        if not spec.host and self._settings.temporal_embedded:
-            spec = replace(spec, host=self._settings.host_name, backend=self._settings.backend)
+        fails_over = self._settings.failover_after and spec.overlap != ALLOW_ALL
+        if fails_over and "failover_after" not in spec.config:
+            spec = replace(spec, failover_after_s=failover_seconds(self._settings.failover_after))
+        if self._settings.temporal_embedded:
+            spec = replace(spec, backend=self._settings.backend)
         ring = self._settings.key_ring()
         refuse_without_keys(ring, definition.secrets)
         spec = replace(spec, config=sealed(spec.config, definition.secrets, ring, spec.bot_id))

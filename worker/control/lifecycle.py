@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from temporalio.client import (
     Client,
     ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
     ScheduleBackfill,
     ScheduleHandle,
     ScheduleOverlapPolicy,
@@ -22,6 +23,7 @@ from activities.errors import Conflict, ControlPlaneUnavailable, InvalidInput
 from worker.control import runs
 from worker.control.calls import temporal_calls
 from worker.control.directory import BotDirectory
+from worker.control.hosts import give_place_back
 from worker.control.schedule_instants import next_instants
 from workflows import messages, outcome, policies
 from workflows.messages import BotStatus, Empty, ImportArchive, Rollback
@@ -79,7 +81,10 @@ class Lifecycle:
         await self.pause(bot_id, "is being deleted")
         stopped = await self._cancel_runs(bot_id)
         with temporal_calls(bot_id):
+            action = (await self._directory.scheduled(bot_id)).description.schedule.action
             await self._directory.schedule(bot_id).delete()
+        if isinstance(action, ScheduleActionStartWorkflow):
+            await give_place_back(self._client, action.task_queue, bot_id)
         message = f"deleted; {stopped} run(s) were stopped; its state and logs stay in the store"
         return Done(bot_id=bot_id, message=message)
 
