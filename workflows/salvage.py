@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.messages import (
         FENCED,
+        HOST_DEAD,
         LAST_SAVED,
         SET_ASIDE,
         ExitReport,
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.deadline import Deadline
 
 SALVAGES = "salvages-what-a-killed-container-left"
+LEFT_THERE = "what it had not saved by then is given up with its host"
 
 
 async def salvage(
@@ -42,6 +44,8 @@ async def salvage(
     if not salvage_result.needed(report) or not workflow.patched(SALVAGES):
         return report
     spec = ended.request.spec
+    if report.cause == HOST_DEAD:
+        return await what_remains(spec.bot_id, salvage_result.given_up(report, LEFT_THERE))
     tries = 0
     while True:
         tries += 1
@@ -50,6 +54,9 @@ async def salvage(
         begun(current)
         found = await _run(current, lambda: ended.cancelled or leaving())
         ended.cancelled = ended.cancelled or current.cancelled
+        if current.abandoned:
+            ended.abandoned = current.abandoned
+            return await what_remains(spec.bot_id, salvage_result.given_up(report, current.abandoned))
         if ended.cancelled or leaving() or not salvage_result.again(found, tries):
             break
         await _pause(ended)

@@ -11,6 +11,8 @@ import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 
+from activities import host_messages
+from activities.host_messages import LeaveHost
 from activities.messages import HOST_STOPPED, ExitReport
 from tests.support.flow_host import (
     EXITED_0,
@@ -23,7 +25,7 @@ from tests.support.flow_host import (
     true_of,
     update,
 )
-from workflows import messages, policies
+from workflows import messages, outcome, policies
 from workflows.messages import RunInput, RunResult
 
 FENCED = ExitReport(
@@ -228,3 +230,33 @@ def test_a_stopped_bot_whose_state_could_not_be_saved_says_so(play: Play) -> Non
         assert "it is kept in" in status.message
 
     play(scenario, salvage_ends=[FENCED])
+
+
+def test_a_host_that_is_given_up_meanwhile_is_waited_for_no_more(play: Play) -> None:
+    async def scenario(host: FlowHost) -> None:
+        host.may_salvage.clear()
+        bot = await host.bot(host.spec(host=""))
+        await true_of(lambda: host.salvages, "the salvage")
+        host.salvages[0].over = True
+        await bot.signal(host_messages.LEAVE_HOST, LeaveHost(host=host.name, dead=True))
+        status = await in_phase(bot, messages.RUNNING)
+        assert status.last_exit is not None
+        assert (status.last_exit.salvage, status.last_exit.final_sync) == ("given_up", "unknown")
+        assert (status.last_exit.last_generation, status.last_exit.last_saved_at) == (2, 7)
+        assert "what remains is generation 2 of 1970-01-01 00:00:07 UTC" in outcome.unsaved(status.last_exit)
+
+    play(scenario, ends=[KILLED])
+
+
+def test_of_a_run_on_a_host_that_is_given_up_it_is_told_what_remains(play: Play) -> None:
+    async def scenario(host: FlowHost) -> None:
+        run = await start(host)
+        await true_of(host.running, "the container")
+        host.started[0].over = True
+        await run.signal(host_messages.LEAVE_HOST, LeaveHost(host=host.name, dead=True))
+        failure = await failure_of(run)
+        assert failure.type == "host_dead"
+        assert "what remains is generation 2" in failure.message
+        assert (failure.details[0]["salvage"], host.salvages) == ("given_up", [])
+
+    play(scenario)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities.messages import ExitReport
+from workflows.bot_place import has_unsaved
 from workflows.outcome import salvaged, unsaved
 from workflows.salvage_result import MOST_TRIES, again, given_up, needed, with_salvage
 
@@ -159,3 +160,23 @@ def test_what_a_person_reads(fields: dict[str, Any], words: tuple[str, ...], los
 def test_of_a_host_that_is_given_up_the_reason_is_told() -> None:
     report = given_up(KILLED, "its host is dead")
     assert (report.salvage, "its host is dead" in unsaved(report)) == ("given_up", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, True),
+        ({"final_sync": "ok"}, False),
+        ({"salvage": "saved", "final_sync": "salvaged"}, False),
+        # The next start on its host goes on with the directory.
+        ({"salvage": "failed"}, True),
+        ({"salvage": "adopted"}, False),
+        # Nothing that a start there would save.
+        ({"salvage": "fenced", "kept_at": "h:/p"}, False),
+        ({"salvage": "gone"}, False),
+        ({"salvage": "given_up"}, False),
+        ({"cause": "host_dead"}, False),
+    ],
+)
+def test_whether_a_bot_has_to_go_back_to_its_host(fields: dict[str, Any], expected: bool) -> None:
+    assert has_unsaved(replace(KILLED, **fields)) is expected
