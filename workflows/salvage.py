@@ -54,12 +54,14 @@ async def salvage(
         begun(current)
         found = await _run(current, lambda: ended.cancelled or leaving())
         ended.cancelled = ended.cancelled or current.cancelled
+        ends = ended.cancelled or leaving() or not salvage_result.again(found, tries)
+        if not ends and not current.abandoned:
+            await _pause(ended)
         if current.abandoned:
             ended.abandoned = current.abandoned
             return await what_remains(spec.bot_id, salvage_result.given_up(report, current.abandoned))
-        if ended.cancelled or leaving() or not salvage_result.again(found, tries):
+        if ends:
             break
-        await _pause(ended)
     report = salvage_result.with_salvage(report, found)
     if report.salvage == FENCED:
         report = await _set_aside(ended, report)
