@@ -429,6 +429,11 @@ def test_usage_grows_with_what_a_bot_does_and_knows_only_what_runs(factory: Fact
         async def by_bot() -> dict[str, ContainerUsage]:
             return {usage.bot_id: usage for usage in await backend.usage()}
 
+        async def interpreters_run() -> bool:
+            return all(usage.memory > 1 << 20 for usage in (await by_bot()).values())
+
+        # Whoever looks sooner sees what starts them.
+        await until(interpreters_run, "memory of an interpreter")
         first = await by_bot()
         assert first.keys() == {"bot-a", "bot-b"}
         assert {usage.run_id for usage in first.values()} == {"1"}
