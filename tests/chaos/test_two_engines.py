@@ -19,6 +19,7 @@ from tests.support.conditions import until
 from tests.support.docker_stack import docker_stack_settings, give_up
 from tests.support.own_engine import OwnEngine
 from tests.support.relay import Relay
+from tests.support.saved_state import saved_text
 from tests.support.second_host import SecondHost
 from tests.support.stack import Stack
 from tests.support.witness import BOT, Life, Witness
@@ -123,7 +124,9 @@ def test_bots_spread_over_two_engines_and_leave_one_that_is_drained_or_cut_off(e
     assert witness.overlaps() == []
     old.tell("save the newest")
     until(lambda: old.heard("saved"), what="it has saved")
-    until(lambda: stack.json("state", "log", there)[0]["kind"] == "commit", 60, "the commit")
+    until(
+        lambda: saved_text(stack, there, "saved", engines.directory) == "the newest", 60, "it is in the store"
+    )
 
     # Cut off, with a worker and an engine that are gone: its containers go on by themselves.
     processes = engines.processes(own, there)

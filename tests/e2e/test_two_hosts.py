@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.bots import write_bot
 from tests.support.conditions import until
+from tests.support.saved_state import saved_text
 from tests.support.second_host import SecondHost
 from tests.support.stack import Stack
 from tests.support.witness import BOT, Life, Witness
@@ -93,7 +94,11 @@ def test_a_bot_of_a_host_that_is_gone_starts_elsewhere_once_and_the_old_one_is_o
         assert _host_of(own_stack, "moves") == "second"
         old.tell("save the newest")
         until(lambda: old.heard("saved"), what="it has saved")
-        until(lambda: own_stack.json("state", "log", "moves")[0]["kind"] == "commit", 60, "the commit")
+        until(
+            lambda: saved_text(own_stack, "moves", "saved", tmp_path) == "the newest",
+            60,
+            "it is in the store",
+        )
         own_stack.run("host", "undrain", "local")
         # An undrained host gets no bot back by itself.
         assert _host_of(own_stack, "moves") == "second"
