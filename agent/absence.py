@@ -13,11 +13,13 @@ HEAD_BYTES = 16384
 END = b"\r\n\r\n"
 ABSENT = b"404"
 PRESENT = b"200"
+TROUBLE = b"5"
 
 
-def is_absent(endpoint: str, request: bytes) -> bool:
-    """True for a clear "not found", and for a clear "found" of a second request where there is one. False for
-    everything else, which is for a real client to understand."""
+def is_absent(endpoint: str, request: bytes) -> bool | None:
+    """True for a clear "not found", and for a clear "found" of a second request where there is one.
+    None where nothing was heard, or that the server is in trouble. False for everything else, which is for a
+    real client to understand."""
     first, end, second = request.partition(END)
     host, colon, port = endpoint.rpartition(":")
     if not colon or not port.isdigit():
@@ -31,13 +33,15 @@ def is_absent(endpoint: str, request: bytes) -> bool:
             connection.settimeout(TIMEOUT_S)
             connection.connect(address)
             status = _status(connection, first + end, whole=bool(second))
-            if status == ABSENT and second:
-                return _status(connection, second, whole=False) == PRESENT
+            clear = status == ABSENT
+            if clear and second:
+                status = _status(connection, second, whole=False)
+                clear = status == PRESENT
         finally:
             connection.close()
     except OSError:
-        return False
-    return status == ABSENT
+        return None
+    return clear if status and not status.startswith(TROUBLE) else None
 
 
 def _status(connection: _socket.socket, request: bytes, *, whole: bool) -> bytes:

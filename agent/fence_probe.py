@@ -6,14 +6,22 @@ from agent.children import Children
 from agent.forked import Fork, Result
 from agent.lease import IN_CONTACT
 
+# In the result of a question that nobody answered: nothing has changed, and it is asked again.
+UNHEARD = "unheard"
+# Then a whole sync tries, so that an outage is told.
+PATIENCE = 5
+
 
 class FenceProbe:
-    """Ready after a sync that brought the request with it, and until an answer that is not a clear no."""
+    """Ready after a sync that brought the request with it, and until an answer that is not a clear no, or
+    until ``patience`` questions in a row were not answered."""
 
-    def __init__(self, endpoint: str, children: Children) -> None:
+    def __init__(self, endpoint: str, children: Children, patience: int = PATIENCE) -> None:
+        self._patience = patience
         self._endpoint = endpoint
         self._children = children
         self._request = b""
+        self._unheard = 0
 
     @property
     def ready(self) -> bool:
@@ -27,11 +35,17 @@ class FenceProbe:
         def work() -> Result:
             from agent.absence import is_absent
 
-            return {"fence_probe": request, IN_CONTACT: True} if is_absent(endpoint, request) else {}
+            absent = is_absent(endpoint, request)
+            if absent is None:
+                return {UNHEARD: True}
+            return {"fence_probe": request, IN_CONTACT: True} if absent else {}
 
         return Fork(work, self._children)
 
     def told(self, result: Result) -> None:
         """Of a sync or of ``fork``: what to ask next."""
+        self._unheard = self._unheard + 1 if UNHEARD in result else 0
+        if 0 < self._unheard < self._patience:
+            return
         request = result.get("fence_probe")
         self._request = request if isinstance(request, bytes) else b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from agent.children import Children
-from agent.fence_probe import FenceProbe
+from agent.fence_probe import PATIENCE, FenceProbe
 from agent.forked import Fork, Result
 from agent.lease import Lease, clock
 from agent.log_file import LogFile
@@ -35,7 +35,8 @@ class LiveSyncs:
         self._begin_sync = sync
         self._begin_check = check
         self._watch = StateWatch(options.state_path, options.sync_interval)
-        self._probe = FenceProbe(endpoint, children)
+        # Who has a lease cannot wait until the next question.
+        self._probe = FenceProbe(endpoint, children, 1 if options.store_lease else PATIENCE)
         self.lease = Lease(options.store_lease)
         self._sync: Fork | None = None
         self._asked_at = 0.0

@@ -11,7 +11,8 @@ import pytest
 
 from agent.absence import is_absent
 from agent.children import Children
-from agent.fence_probe import FenceProbe
+from agent.fence_probe import PATIENCE, FenceProbe
+from agent.forked import Result
 from tests.support.conditions import until
 
 REQUEST = b"HEAD /b/k HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -47,20 +48,21 @@ def answering(*parts: bytes) -> Iterator[str]:
         ((NOT_FOUND[:5], NOT_FOUND[5:]), True),
         ((b"HTTP/1.1 200 OK\r\n\r\n",), False),
         ((b"HTTP/1.1 403 Forbidden\r\n\r\n",), False),
-        ((b"HTTP/1.1 503 404\r\n\r\n",), False),
-        ((b"SSH-2.0 404 what\r\n",), False),
+        ((b"HTTP/1.1 503 404\r\n\r\n",), None),
+        ((b"HTTP/1.1 500 Oh\r\n\r\n",), None),
+        ((b"SSH-2.0 404 what\r\n",), None),
         ((NOT_FOUND[:11],), False),
-        ((), False),
+        ((), None),
     ],
 )
-def test_the_answer(parts: tuple[bytes, ...], absent: bool) -> None:
+def test_the_answer(parts: tuple[bytes, ...], absent: bool | None) -> None:
     with answering(*parts) as endpoint:
         assert is_absent(endpoint, REQUEST) is absent
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "no-such-host.invalid:80", "127.0.0.1:99999"])
 def test_a_server_that_is_not_there_says_nothing(endpoint: str) -> None:
-    assert is_absent(endpoint, REQUEST) is False
+    assert is_absent(endpoint, REQUEST) is None
 
 
 def test_a_probe_is_asked_until_its_answer_is_not_clear() -> None:
@@ -75,3 +77,23 @@ def test_a_probe_is_asked_until_its_answer_is_not_clear() -> None:
             until(lambda fork=fork: children.reap() or fork.done(), what="the answer")
             probe.told(fork.result())
         assert probe.ready is ready
+
+
+def test_who_hears_nothing_asks_again_for_a_while() -> None:
+    children = Children()
+    probe = FenceProbe("127.0.0.1:1", children)
+    probe.told({"fence_probe": REQUEST})
+    for _ in range(PATIENCE - 1):
+        probe.told(_finished(probe, children))
+        assert probe.ready
+    probe.told(_finished(probe, children))
+    assert not probe.ready
+    probe.told({"fence_probe": REQUEST})
+    probe.told({})
+    assert not probe.ready, "an answer that is not understood is for a whole sync"
+
+
+def _finished(probe: FenceProbe, children: Children) -> Result:
+    fork = probe.fork()
+    until(lambda: children.reap() or fork.done(), what="the answer")
+    return fork.result()
