@@ -13,7 +13,8 @@ pytest.importorskip("docker", reason="the docker package is missing: pip install
 
 from activities.backends.docker.backend import DockerBackend
 from activities.ports import ContainerState
-from tests.contract.test_container_backend import agent_file, lines, spec, until, waits_for_line
+from tests.contract.backends import agent_file
+from tests.contract.containers import lines, spec, until, waits_for_line
 from tests.support import docker_engine, own_engine
 from tests.support.own_engine import OwnEngine
 

@@ -20,7 +20,8 @@ from activities.backends.docker.engine import Engine
 from activities.backends.handed_over import make_directories
 from activities.backends.layout import ContainerFiles, state_files
 from activities.errors import BackendRefused, BackendUnavailable
-from tests.contract.test_container_backend import agent_file, ended, lines, spec, until, waits_for_line
+from tests.contract.backends import agent_file
+from tests.contract.containers import ended, lines, spec, until, waits_for_line
 from tests.support import docker_engine
 from tests.support.broken_socket import BrokenSocket
 

@@ -24,7 +24,8 @@ from activities.backends.docker.upkeep import Upkeep
 from activities.backends.layout import ContainerFiles
 from activities.backends.locks import locked
 from activities.errors import BackendUnavailable
-from tests.contract.test_container_backend import agent_file, spec, until
+from tests.contract.backends import agent_file
+from tests.contract.containers import spec, until
 from tests.support import docker_engine
 
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
