@@ -60,6 +60,7 @@ def patched(calls: DiskCalls, clock: Clock) -> Iterator[None]:
         (restore, "GAP_BYTES", GAP_BYTES),
         (restore, "RUN_BYTES", RUN_BYTES),
         (state_log, "os", calls),
+        (state_log, "clock", clock.monotonic),
         (state_log, "legacy", SimpleNamespace(extract=_extract)),
         (entry, "os", calls),
         (entry, "datetime", clock),
